@@ -1,0 +1,172 @@
+"""Compiled kernels: the one file that configures Numba.
+
+Three decorators make up the whole interface.
+
+``kernel``
+    compiles a function of arrays, scalars and NamedTuples of them; the machine code is cached on disk.
+``generic``
+    declares a function with one implementation for each class of its first argument. The implementation is
+    chosen at compile time inside a kernel and by ``functools.singledispatch`` outside, so that a new model
+    touches no existing kernel.
+``exact_kernel``
+    a kernel whose floating-point operations must not be reordered.
+
+With ``NUMBA_DISABLE_JIT=1`` every kernel is the plain Python function that was written.
+"""
+
+import functools
+import hashlib
+import inspect
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.core.caching import FunctionCache
+from numba.extending import intrinsic, overload
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PACKAGES = ("neural", "montecarlo", "nqs", "generative", "runs")
+
+# Sums may be reordered and fused, divisions turned into products; NaN and infinity keep their meaning.
+FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+COMPILED = not numba.config.DISABLE_JIT
+
+
+def _kernel_sources() -> list[pathlib.Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def _digest(paths: list[pathlib.Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_directory() -> pathlib.Path:
+    """Where compiled kernels are kept: a folder of the user's cache, named by a hash of all kernel sources.
+
+    Numba notices an edit of the file that holds a kernel, but not of the files that hold its callees. With
+    the hash in the name an edited callee finds an empty folder instead of stale machine code.
+    ``BORN_CACHE_DIR`` moves the folder.
+    """
+    default = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "born"
+    return pathlib.Path(os.environ.get("BORN_CACHE_DIR", default)) / _digest(_kernel_sources())
+
+
+if COMPILED and not os.environ.get("NUMBA_CACHE_DIR"):
+    numba.config.CACHE_DIR = str(cache_directory())
+
+_foreign_sources: dict[pathlib.Path, str] = {}
+
+
+class _Cache(FunctionCache):
+    """Numba's disk cache, with the implementations that a user registered from other files in the key."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(sig, codegen), tuple(sorted(_foreign_sources.values())))
+
+
+def _compile(function: Callable[..., Any], **options: Any) -> Any:
+    if not COMPILED:
+        return function
+    dispatcher = numba.njit(**OPTIONS, **options)(function)
+    dispatcher._cache = _Cache(dispatcher.py_func)
+    return dispatcher
+
+
+def kernel(function: Function) -> Function:
+    """Compile ``function`` without the interpreter lock, cached on disk, with ``FAST_MATH``."""
+    return _compile(function, fastmath=FAST_MATH)
+
+
+def exact_kernel(function: Function) -> Function:
+    """Compile ``function`` like ``kernel``, but with every operation in the order that was written."""
+    return _compile(function, fastmath={"contract"})
+
+
+def _class_of(numba_type: Any) -> type:
+    """The Python class that dispatch looks at for a Numba type."""
+    return getattr(numba_type, "instance_class", None) or (tuple if isinstance(numba_type, types.BaseTuple) else object)
+
+
+def _note_foreign(function: Callable[..., Any]) -> None:
+    path = pathlib.Path(inspect.getsourcefile(function) or "").resolve()
+    if path.is_file() and not any(path.is_relative_to(ROOT / package) for package in PACKAGES):
+        _foreign_sources[path] = _digest([path])
+
+
+def generic(function: Function) -> Any:
+    """Declare a function that is implemented for each class of its first argument by ``register``.
+
+        @generic
+        def log_psi(psi, x): ...
+
+        @log_psi.register(Gaussian)
+        def _(psi, x):
+            return -np.sum(psi.alpha * x**2)
+
+    The body of the declaration is not used: without an implementation the call is a ``TypeError`` that names
+    the classes that have one.
+    """
+
+    @functools.singledispatch
+    @functools.wraps(function)
+    def dispatch(*args: Any) -> Any:
+        raise TypeError(_no_implementation(type(args[0])))
+
+    def _no_implementation(found: type) -> str:
+        known = ", ".join(sorted(cls.__name__ for cls in dispatch.registry if cls is not object))
+        return f"{function.__name__} is not defined for {found.__name__}; it is for {known or 'nothing yet'}"
+
+    python_register = dispatch.register
+
+    def register(cls: type, **options: Any) -> Callable[[Function], Function]:
+        def decorate(implementation: Function) -> Function:
+            _note_foreign(implementation)
+            python_register(cls, implementation)
+            return implementation
+
+        return decorate
+
+    if COMPILED:
+
+        def select(model: Any, *rest: Any) -> Any:
+            implementation = dispatch.dispatch(_class_of(model))
+            return None if implementation is dispatch.dispatch(object) else implementation
+
+        options = {"fastmath": FAST_MATH, **OPTIONS}
+        overload(dispatch, jit_options=options, strict=False)(select)
+    dispatch.register = register  # type: ignore[method-assign]
+    return dispatch
+
+
+@intrinsic
+def _bits_to_float(typing_context: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], context.get_value_type(types.float64))
+
+    return types.float64(types.int64), generate
+
+
+def _power_of_two(n: int) -> float:
+    return np.ldexp(1.0, n)
+
+
+@overload(_power_of_two, jit_options=OPTIONS, strict=False)
+def _power_of_two_bits(n: Any) -> Any:
+    return lambda n: _bits_to_float((np.int64(n) + 1023) << 52)
+
+
+@exact_kernel
+def power_of_two(n: int) -> float:
+    """2^n for an integer -1022 <= n <= 1023, by writing the exponent bits."""
+    return _power_of_two(n)
