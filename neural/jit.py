@@ -149,24 +149,26 @@ def generic(function: Function) -> Any:
     return dispatch
 
 
-@intrinsic
-def _bits_to_float(typing_context: Any, bits: Any) -> Any:
+def _bitcast(typing_context: Any, value: Any, target: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], context.get_value_type(types.float64))
+        return builder.bitcast(args[0], context.get_value_type(target))
 
-    return types.float64(types.int64), generate
-
-
-def _power_of_two(n: int) -> float:
-    return np.ldexp(1.0, n)
+    return target(value), generate
 
 
-@overload(_power_of_two, jit_options=OPTIONS, strict=False)
-def _power_of_two_bits(n: Any) -> Any:
-    return lambda n: _bits_to_float((np.int64(n) + 1023) << 52)
+_as_float = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.float64))
+_as_integer = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.int64))
 
 
-@exact_kernel
-def power_of_two(n: int) -> float:
-    """2^n for an integer -1022 <= n <= 1023, by writing the exponent bits."""
-    return _power_of_two(n)
+def float_of_bits(bits: int) -> float:
+    """The float64 whose 64 bits are those of the integer."""
+    return np.int64(bits).view(np.float64)
+
+
+def bits_of_float(x: float) -> int:
+    """The 64 bits of a float64 as an integer."""
+    return np.float64(x).view(np.int64)
+
+
+overload(float_of_bits, strict=False)(lambda bits: lambda bits: _as_float(bits))
+overload(bits_of_float, strict=False)(lambda x: lambda x: _as_integer(x))

@@ -5,42 +5,35 @@ Numba calls the scalar C library for ``exp`` and ``log1p`` (3 to 9 ns an element
 
 import numpy as np
 
-from neural.jit import exact_kernel, kernel, power_of_two
+from neural.jit import bits_of_float, exact_kernel, float_of_bits, kernel
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 6.93147180369123816490e-01  # the upper bits of ln 2: n * LN2_HIGH is exact for |n| < 2^20
 LN2_LOW = 1.90821492927058770002e-10
-SQRT2 = 1.4142135623730951
+ROUNDING = 6755399441055744.0  # 1.5 * 2^52: adding it leaves the nearest integer in the low bits
 
 
 @exact_kernel
 def exp(x: float) -> float:
-    """e^x to about 2 units in the last place; 0 below -708, infinity above 709, NaN for NaN.
+    """e^x within 4e-16 relative; 3e-308 (not 0) below -708, infinity above 709, NaN for NaN.
 
-    With n = round(x / ln 2) and r = x - n ln 2, |r| <= 0.35, e^x = 2^n e^r, and e^r is its Taylor polynomial
-    of degree 13.
+    With n = round(x / ln 2) and r = x - n ln 2, |r| <= 0.35, e^x = 2^n e^r. The Taylor polynomial of e^r, of
+    degree 13, is summed in pairs (Estrin's scheme), which halves the chain of dependent operations.
     """
-    clamped = min(max(x, -708.0), 709.0)
-    n = np.floor(clamped * LOG2_E + 0.5)
+    clamped = -708.0 if x < -708.0 else x
+    clamped = 709.0 if clamped > 709.0 else clamped
+    shifted = clamped * LOG2_E + ROUNDING
+    n = shifted - ROUNDING
     r = (clamped - n * LN2_HIGH) - n * LN2_LOW
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    value = p * power_of_two(np.int64(n))
-    value = 0.0 if x < -708.0 else value
-    value = np.inf if x > 709.0 else value
-    return value if x == x else x
+    r2 = r * r
+    r4 = r2 * r2
+    low = (1.0 + r) + r2 * (1 / 2 + r * (1 / 6))
+    middle = (1 / 24 + r * (1 / 120)) + r2 * (1 / 720 + r * (1 / 5040))
+    high = (1 / 40320 + r * (1 / 362880)) + r2 * (1 / 3628800 + r * (1 / 39916800))
+    high += r4 * (1 / 479001600 + r * (1 / 6227020800))
+    power_of_two = float_of_bits((bits_of_float(shifted) + 1023) << 52)
+    value = (low + r4 * (middle + r4 * high)) * power_of_two
+    return np.inf if x > 709.0 else value
 
 
 @kernel
