@@ -11,6 +11,10 @@ Three decorators make up the whole interface.
 ``exact_kernel``
     a kernel whose floating-point operations must not be reordered.
 
+Kernels write into arrays that they are given: inside one, ``np.empty``, ``np.sum`` of an expression, a returned slice
+or an assignment of a whole array (``a[:] = b``) fail to compile with "NRT required but not enabled" or "Only accept
+returning of array passed into the function". Loops over elements, views ``a[i]`` and ``a[:] = 0.0`` are what is used.
+
 With ``NUMBA_DISABLE_JIT=1`` every kernel is the plain Python function that was written.
 """
 
@@ -35,7 +39,9 @@ PACKAGES = ("neural", "montecarlo", "nqs", "generative", "runs")
 
 # Sums may be reordered and fused, divisions turned into products; NaN and infinity keep their meaning.
 FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
-OPTIONS = {"nogil": True, "error_model": "numpy"}
+# Without Numba's allocator (nrt) no kernel can allocate, and none counts references, which costs ten times what the
+# arithmetic of a small wave function does; inlined, models and workspaces are passed in registers.
+OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
 
 COMPILED = not numba.config.DISABLE_JIT
 
@@ -172,3 +178,11 @@ def bits_of_float(x: float) -> int:
 
 overload(float_of_bits, strict=False)(lambda bits: lambda bits: _as_float(bits))
 overload(bits_of_float, strict=False)(lambda x: lambda x: _as_integer(x))
+
+
+@kernel
+def copy(source: np.ndarray, out: np.ndarray) -> None:
+    """Copy a two-dimensional array; inside kernels an assignment of whole arrays would need the allocator."""
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            out[i, j] = source[i, j]

@@ -1,0 +1,8 @@
+"""Wave functions, to be multiplied with ``*``."""
+
+from nqs.wavefunctions.gaussian import Gaussian
+from nqs.wavefunctions.gaussian_rbm import GaussianRBM
+from nqs.wavefunctions.pade_jastrow import PadeJastrow
+from nqs.wavefunctions.wavefunction import Product, WaveFunction
+
+__all__ = ["Gaussian", "GaussianRBM", "PadeJastrow", "Product", "WaveFunction"]

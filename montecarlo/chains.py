@@ -1,0 +1,157 @@
+"""Markov chains in blocks on a thread pool: the same chains, bit for bit, on any number of threads."""
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from montecarlo.metropolis import (
+    SCRATCH,
+    Metropolis,
+    Noise,
+    moves_per_sweep,
+    noise_per_move,
+    observe,
+    run_block,
+    workspace,
+)
+from neural.jit import copy
+from montecarlo.random import Seed, generator_states, restore_generators, spawn
+
+NOISE_BYTES = 2**22  # random numbers drawn ahead for one block: few enough to stay in the cache
+
+
+class Nothing(NamedTuple):
+    """The observer that records nothing, for burn-in."""
+
+    unused: int = 0
+
+
+@observe.register(Nothing)
+def _(observer, target, work, x, chain, sample):
+    pass
+
+
+class Configurations(NamedTuple):
+    """The observer that stores configurations, shape (n_chains, n_samples, n_parts, n_dims)."""
+
+    out: np.ndarray
+
+
+@observe.register(Configurations)
+def _(observer, target, work, x, chain, sample):
+    copy(x, observer.out[chain, sample])
+
+
+class Chains:
+    """Many Markov chains of one proposal.
+
+    Parameters
+    ----------
+    x : the first configurations, shape (n_chains, n_parts, n_dims); copied
+    proposal : how a part is moved
+    seed : chain c draws from the c-th child of this seed
+    threads : how many threads share the chains; the results do not depend on it
+    """
+
+    def __init__(self, x: np.ndarray, proposal: Any, *, seed: Seed, threads: int = 1) -> None:
+        if threads < 1:
+            raise ValueError(f"expected threads >= 1, got {threads}")
+        self.x = np.array(x, dtype=np.float64, order="C")
+        self.proposal = proposal
+        self.generators = spawn(seed, len(self.x))
+        self.threads = min(threads, len(self.x))
+        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def run(self, target: Any, observer: Any, n_samples: int, moves_per_sample: int | None = None) -> float:
+        """Make ``n_samples`` observations in every chain, and return the fraction of accepted moves.
+
+        The arrays of ``observer`` have the axes (chain, sample, ...). Between two observations a chain makes
+        ``moves_per_sample`` moves, one sweep over all parts unless told otherwise.
+        """
+        moves = moves_per_sample or moves_per_sweep(self.proposal, target)
+        accepted = np.zeros(len(self), dtype=np.int64)
+        bounds = np.linspace(0, len(self), self.threads + 1).astype(int)
+        blocks = list(zip(bounds[:-1], bounds[1:], strict=True))
+
+        def run(block: tuple[int, int]) -> None:
+            self._run_block(slice(*block), target, observer, n_samples, moves, accepted)
+
+        list(self._pool.map(run, blocks) if self._pool else map(run, blocks))
+        return float(accepted.sum() / (len(self) * n_samples * moves))
+
+    def _run_block(
+        self, block: slice, target: Any, observer: Any, n_samples: int, moves: int, accepted: np.ndarray
+    ) -> None:
+        work, scratch = workspace(target), np.empty((SCRATCH, self.x.shape[2]))
+        for samples in self._rounds(target, n_samples, moves):
+            noise = self._draw(block, target, (samples.stop - samples.start) * moves)
+            observed = _part(observer, block, samples)
+            n = samples.stop - samples.start
+            run_block(target, work, self.proposal, observed, self.x[block], noise, n, accepted[block], scratch)
+
+    def _rounds(self, target: Any, n_samples: int, moves: int) -> Iterator[slice]:
+        """Slices of the samples, short enough for the random numbers of a round to stay in the cache.
+
+        The length depends on nothing but the configuration, so that a chain's random numbers never depend on threads.
+        """
+        numbers = len(self) * moves * sum(noise_per_move(self.proposal, target))
+        length = max(1, NOISE_BYTES // (8 * max(1, numbers)))
+        for start in range(0, n_samples, length):
+            yield slice(start, min(start + length, n_samples))
+
+    def _draw(self, block: slice, target: Any, n_moves: int) -> Noise:
+        generators = self.generators[block]
+        n_normals, n_exponentials = noise_per_move(self.proposal, target)
+        normals = np.empty((len(generators), n_moves, n_normals))
+        exponentials = np.empty((len(generators), n_moves, n_exponentials))
+        for c, generator in enumerate(generators):
+            generator.standard_normal(out=normals[c])
+            generator.standard_exponential(out=exponentials[c])
+        return Noise(normals, exponentials)
+
+    def burn_in(self, target: Any, n_sweeps: int, *, n_rounds: int = 20) -> float:
+        """Tune the step of the proposal over the first half of ``n_sweeps``, then freeze it and run the rest.
+
+        After round t the step is multiplied by exp((acceptance - wanted) * 4 / sqrt(t)), a Robbins-Monro search for
+        the acceptance at which the proposal moves fastest. Returns the acceptance after freezing.
+        """
+        sweeps = max(1, n_sweeps // (2 * n_rounds))
+        moves = moves_per_sweep(self.proposal, target)
+        if isinstance(self.proposal, Metropolis):
+            for t in range(1, n_rounds + 1):
+                acceptance = self.run(target, Nothing(), 1, sweeps * moves)
+                excess = acceptance - self.proposal.target_acceptance
+                self.proposal = self.proposal._replace(step=self.proposal.step * math.exp(4 * excess / math.sqrt(t)))
+        return self.run(target, Nothing(), 1, max(1, n_sweeps - n_rounds * sweeps) * moves)
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to continue bit for bit."""
+        step = float(getattr(self.proposal, "step", 0.0))
+        return {"x": self.x.copy(), "generators": generator_states(self.generators), "step": step}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what ``state`` returned."""
+        x = np.asarray(state["x"], dtype=np.float64)
+        if x.shape != self.x.shape:
+            raise ValueError(f"expected chains of shape {self.x.shape}, the saved ones have shape {x.shape}")
+        self.x = x.copy()
+        self.generators = restore_generators(state["generators"])
+        if isinstance(self.proposal, Metropolis):
+            self.proposal = self.proposal._replace(step=float(state["step"]))
+
+
+def _part(observer: Any, chains: slice, samples: slice) -> Any:
+    """The observer of some chains and samples: its arrays, sliced along their first two axes.
+
+    A sample axis of length 1 marks scratch that all samples of a chain share.
+    """
+    return type(observer)._make(
+        (leaf[chains] if leaf.shape[1] == 1 else leaf[chains, samples]) if isinstance(leaf, np.ndarray) else leaf
+        for leaf in observer
+    )

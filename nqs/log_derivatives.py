@@ -1,0 +1,94 @@
+"""The matrix of log-derivatives O, shape (n_samples, n_parameters), as an operator that need not be formed.
+
+Stochastic reconfiguration asks a Jacobian for products only: O v, O^T u and O O^T. The restricted Boltzmann
+machine has columns that are outer products of two narrow matrices, so that all three cost a fraction of what the
+full matrix would.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+
+class Jacobian(Protocol):
+    """A real matrix known by its products."""
+
+    shape: tuple[int, int]
+
+    def matvec(self, v: np.ndarray) -> np.ndarray:
+        """O v, shape (n_samples,)."""
+        ...
+
+    def rmatvec(self, u: np.ndarray) -> np.ndarray:
+        """O^T u, shape (n_parameters,)."""
+        ...
+
+    def gram(self) -> np.ndarray:
+        """O O^T, shape (n_samples, n_samples)."""
+        ...
+
+    def dense(self) -> np.ndarray:
+        """O itself."""
+        ...
+
+
+class Dense:
+    """A Jacobian stored as an array."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        self.shape = array.shape
+
+    def matvec(self, v: np.ndarray) -> np.ndarray:
+        return self.array @ v
+
+    def rmatvec(self, u: np.ndarray) -> np.ndarray:
+        return u @ self.array
+
+    def gram(self) -> np.ndarray:
+        return self.array @ self.array.T
+
+    def dense(self) -> np.ndarray:
+        return self.array
+
+
+class Outer:
+    """Columns left_si right_sj, in the order of a matrix (i, j): O v = sum_j (left V)_sj right_sj."""
+
+    def __init__(self, left: np.ndarray, right: np.ndarray) -> None:
+        self.left, self.right = left, right
+        self.shape = (len(left), left.shape[1] * right.shape[1])
+
+    def matvec(self, v: np.ndarray) -> np.ndarray:
+        return np.einsum("sj,sj->s", self.left @ v.reshape(self.left.shape[1], -1), self.right)
+
+    def rmatvec(self, u: np.ndarray) -> np.ndarray:
+        return (self.left.T @ (u[:, None] * self.right)).ravel()
+
+    def gram(self) -> np.ndarray:
+        return (self.left @ self.left.T) * (self.right @ self.right.T)
+
+    def dense(self) -> np.ndarray:
+        return (self.left[:, :, None] * self.right[:, None, :]).reshape(self.shape)
+
+
+class Blocks:
+    """Jacobians side by side, for parameters that follow one another."""
+
+    def __init__(self, blocks: tuple[Jacobian, ...]) -> None:
+        self.blocks = blocks
+        self.shape = (blocks[0].shape[0], sum(block.shape[1] for block in blocks))
+        self.cuts = np.cumsum([block.shape[1] for block in blocks])[:-1]
+
+    def matvec(self, v: np.ndarray) -> np.ndarray:
+        parts = zip(self.blocks, np.split(v, self.cuts), strict=True)
+        return sum((block.matvec(part) for block, part in parts), np.zeros(self.shape[0]))
+
+    def rmatvec(self, u: np.ndarray) -> np.ndarray:
+        return np.concatenate([block.rmatvec(u) for block in self.blocks])
+
+    def gram(self) -> np.ndarray:
+        return sum((block.gram() for block in self.blocks), np.zeros((self.shape[0], self.shape[0])))
+
+    def dense(self) -> np.ndarray:
+        return np.hstack([block.dense() for block in self.blocks])

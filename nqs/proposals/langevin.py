@@ -1,0 +1,64 @@
+"""Importance sampling: moves that follow the drift of the wave function."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from montecarlo.metropolis import Metropolis, log_proposal_ratio, moves_per_sweep, noise_per_move, propose
+from nqs.wavefunctions.wavefunction import drift, proposed_drift
+
+
+class _Fields(NamedTuple):
+    step: float
+
+
+class Langevin(Metropolis, _Fields):
+    """x'_i = x_i + v_i step + sqrt(step) xi with the drift v_i = grad_i log |psi| and standard normal xi.
+
+    The ratio of proposals is that of the Green functions of the Fokker-Planck equation,
+
+        log q(x|x') - log q(x'|x) = -( |x_i - x'_i - v'_i step|^2 - |x'_i - x_i - v_i step|^2 ) / (2 step).
+
+    ``step`` is a time, in units of length^2; it is where the tuning in burn-in starts.
+
+    Source: W. K. Hastings, Biometrika 57, 97 (1970); P. J. Reynolds et al., J. Chem. Phys. 77, 5593 (1982), eq. (11).
+    """
+
+    __slots__ = ()
+    target_acceptance = 0.7
+
+    def __new__(cls, step: float = 0.3) -> "Langevin":
+        return cls._make((float(step),))
+
+
+@noise_per_move.register(Langevin)
+def _(proposal, target):
+    return target.shape[1], 1
+
+
+@moves_per_sweep.register(Langevin)
+def _(proposal, target):
+    return target.shape[0]
+
+
+@propose.register(Langevin)
+def _(proposal, target, work, x, i, normals, scratch):
+    new, old_drift = scratch[0], scratch[1]
+    old_drift[:] = 0.0
+    drift(target, work, x, i, old_drift)
+    width = np.sqrt(proposal.step)
+    for d in range(x.shape[1]):
+        new[d] = x[i, d] + old_drift[d] * proposal.step + width * normals[d]
+
+
+@log_proposal_ratio.register(Langevin)
+def _(proposal, target, work, x, i, scratch):
+    new, old_drift, new_drift = scratch[0], scratch[1], scratch[2]
+    new_drift[:] = 0.0
+    proposed_drift(target, work, x, i, new, new_drift)
+    difference = 0.0
+    for d in range(x.shape[1]):
+        back = x[i, d] - new[d] - new_drift[d] * proposal.step
+        forth = new[d] - x[i, d] - old_drift[d] * proposal.step
+        difference += (back - forth) * (back + forth)
+    return -difference / (2.0 * proposal.step)

@@ -1,0 +1,43 @@
+"""Moves by a step in a random direction."""
+
+from typing import NamedTuple
+
+from montecarlo.metropolis import Metropolis, log_proposal_ratio, moves_per_sweep, noise_per_move, propose
+
+
+class _Fields(NamedTuple):
+    step: float
+
+
+class RandomWalk(Metropolis, _Fields):
+    """x'_i = x_i + step * xi with standard normal xi; symmetric, so that the ratio of proposals is 1.
+
+    ``step``, in units of length, is where the tuning in burn-in starts.
+    """
+
+    __slots__ = ()
+    target_acceptance = 0.5
+
+    def __new__(cls, step: float = 0.5) -> "RandomWalk":
+        return cls._make((float(step),))
+
+
+@noise_per_move.register(RandomWalk)
+def _(proposal, target):
+    return target.shape[1], 1
+
+
+@moves_per_sweep.register(RandomWalk)
+def _(proposal, target):
+    return target.shape[0]
+
+
+@propose.register(RandomWalk)
+def _(proposal, target, work, x, i, normals, scratch):
+    for d in range(x.shape[1]):
+        scratch[0, d] = x[i, d] + proposal.step * normals[d]
+
+
+@log_proposal_ratio.register(RandomWalk)
+def _(proposal, target, work, x, i, scratch):
+    return 0.0

@@ -1,0 +1,105 @@
+"""Particles without interaction in a harmonic trap."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from neural.jit import kernel
+from nqs.systems.system import System, check_positive, check_positive_integer, potential
+
+STATISTICS = ("boson", "fermion")
+
+
+class _Fields(NamedTuple):
+    n_particles: int
+    n_dims: int
+    omega: np.ndarray  # (n_dims,)
+    fermions: bool
+
+
+class HarmonicOscillator(System, _Fields):
+    """N particles in a trap, isotropic or with one frequency for each axis; units hbar = m = 1.
+
+        H = sum_i ( -nabla_i^2 / 2 + sum_d omega_d^2 x_id^2 / 2 )
+
+    The exact ground-state energy is N sum_d omega_d / 2 for bosons, with psi = exp(-sum omega_d x_id^2 / 2). For
+    spin-1/2 fermions the lowest orbitals hold two particles each.
+
+    Parameters
+    ----------
+    n_particles, n_dims : whole numbers from 1
+    omega : one positive number, or one for each axis
+    statistics : "boson" or "fermion" (spin 1/2)
+
+    Raises
+    ------
+    ValueError : for parameters outside these ranges
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        n_particles: int = 1,
+        n_dims: int = 1,
+        omega: float | Sequence[float] = 1.0,
+        statistics: str = "boson",
+    ) -> "HarmonicOscillator":
+        n_particles = check_positive_integer("n_particles", n_particles)
+        n_dims = check_positive_integer("n_dims", n_dims)
+        if statistics not in STATISTICS:
+            raise ValueError(f"expected statistics to be one of {', '.join(STATISTICS)}, got {statistics!r}")
+        return cls._make((n_particles, n_dims, trap_frequencies(omega, n_dims), statistics == "fermion"))
+
+    @property
+    def statistics(self) -> str:
+        return STATISTICS[self.fermions]
+
+    @property
+    def length(self) -> np.ndarray:
+        return np.sqrt(0.5 / self.omega)
+
+    @property
+    def exact_energy(self) -> float:
+        if not self.fermions:
+            return float(self.n_particles * self.omega.sum() / 2)
+        orbitals = _orbital_energies(self.omega, (self.n_particles + 1) // 2)
+        occupied = np.repeat(orbitals, 2)[: self.n_particles]
+        return float(occupied.sum())
+
+
+def trap_frequencies(omega: float | Sequence[float], n_dims: int) -> np.ndarray:
+    """One positive frequency for each axis, shape (n_dims,), from one number or one for each axis."""
+    frequencies = np.atleast_1d(np.asarray(omega, dtype=np.float64))
+    if frequencies.size not in (1, n_dims) or frequencies.ndim != 1:
+        raise ValueError(f"expected omega to be one number or {n_dims}, one for each axis, got {omega!r}")
+    for frequency in frequencies:
+        check_positive("omega", frequency)
+    return np.broadcast_to(frequencies, (n_dims,)).copy()
+
+
+def _orbital_energies(omega: np.ndarray, n: int) -> np.ndarray:
+    """The n lowest energies sum_d omega_d (n_d + 1/2) of one particle."""
+    energies = np.zeros(1)
+    for frequency in omega:
+        ladder = frequency * (np.arange(n) + 0.5)
+        energies = np.sort(np.add.outer(energies, ladder).ravel())[:n]
+    return energies
+
+
+@kernel
+def trap(omega, x):
+    """sum_i sum_d omega_d^2 x_id^2 / 2 for a configuration x, shape (n_particles, n_dims)."""
+    energy = 0.0
+    for d in range(x.shape[1]):
+        squares = 0.0
+        for i in range(x.shape[0]):
+            squares += x[i, d] * x[i, d]
+        energy += 0.5 * omega[d] * omega[d] * squares
+    return energy
+
+
+@potential.register(HarmonicOscillator)
+def _(system, x):
+    return trap(system.omega, x)

@@ -1,0 +1,74 @@
+"""Electrons with Coulomb repulsion in a harmonic trap."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neural.jit import kernel
+from nqs.exact import two_electron_dot
+from nqs.systems.harmonic_oscillator import trap, trap_frequencies
+from nqs.systems.system import System, check_positive_integer, potential
+
+
+class _Fields(NamedTuple):
+    n_particles: int
+    n_dims: int
+    omega: np.ndarray  # (n_dims,)
+    n_up: int
+
+
+class QuantumDot(System, _Fields):
+    """Two electrons of opposite spin in an isotropic harmonic trap of 2 or 3 dimensions; atomic units.
+
+        H = sum_i ( -nabla_i^2 / 2 + omega^2 r_i^2 / 2 ) + sum_{i<j} 1 / |r_i - r_j|
+
+    The spin state is a singlet, so that the wave function of the positions is symmetric. The exact energy comes
+    from the equation of the relative motion (``nqs.exact.two_electron_dot``).
+
+    Parameters
+    ----------
+    n_particles : 2
+    n_dims : 2 or 3
+    omega : the frequency of the trap, positive
+
+    Raises
+    ------
+    ValueError : for parameters outside these ranges
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, n_particles: int = 2, n_dims: int = 2, omega: float = 1.0) -> "QuantumDot":
+        if check_positive_integer("n_particles", n_particles) != 2:
+            raise ValueError(f"expected n_particles to be 2 (a pair of opposite spins), got {n_particles}")
+        if n_dims not in (2, 3):
+            raise ValueError(f"expected n_dims to be 2 or 3, got {n_dims!r}")
+        if np.ndim(omega) != 0:
+            raise ValueError(f"expected one number for omega, the trap is isotropic, got {omega!r}")
+        return cls._make((int(n_particles), int(n_dims), trap_frequencies(omega, n_dims), 1))
+
+    @property
+    def length(self) -> np.ndarray:
+        return np.sqrt(0.5 / self.omega)
+
+    @property
+    def exact_energy(self) -> float:
+        return two_electron_dot(float(self.omega[0]), self.n_dims)
+
+
+@kernel
+def coulomb(x):
+    """sum_{i<j} 1 / |x_i - x_j| for a configuration x, shape (n_particles, n_dims)."""
+    energy = 0.0
+    for i in range(x.shape[0]):
+        for j in range(i):
+            squared = 0.0
+            for d in range(x.shape[1]):
+                squared += (x[i, d] - x[j, d]) ** 2
+            energy += 1.0 / np.sqrt(squared)
+    return energy
+
+
+@potential.register(QuantumDot)
+def _(system, x):
+    return trap(system.omega, x) + coulomb(x)

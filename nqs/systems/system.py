@@ -1,0 +1,53 @@
+"""What every system of particles offers.
+
+A system is a NamedTuple of numbers and arrays with the fields ``n_particles`` and ``n_dims``, an ``exact_energy``
+(a float, or None where none is known), a natural ``length`` in which first configurations are drawn, and its
+``potential``. Units: hbar = m = e = 1.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from neural.jit import generic
+
+
+class System:
+    """Base class of the systems of particles in continuous space."""
+
+    __slots__ = ()
+    n_particles: int
+    n_dims: int
+
+    @property
+    def exact_energy(self) -> float | None:
+        """The exact ground-state energy, where one is known."""
+        return None
+
+    @property
+    def length(self) -> np.ndarray:
+        """The extent of the cloud along each axis, shape (n_dims,)."""
+        raise NotImplementedError
+
+    def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
+        """Normally distributed particles of the size of the cloud, shape (n, n_particles, n_dims)."""
+        return generator.standard_normal((n, self.n_particles, self.n_dims)) * self.length
+
+
+@generic
+def potential(system: Any, x: np.ndarray) -> float:
+    """The potential energy V(x) of a configuration x, shape (n_particles, n_dims)."""
+
+
+def check_positive_integer(name: str, value: int) -> int:
+    """``value`` as an int, or a ValueError that names what was expected and found."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"expected {name} to be a whole number >= 1, got {value!r}")
+    return int(value)
+
+
+def check_positive(name: str, value: float) -> float:
+    """``value`` as a float, or a ValueError that names what was expected and found."""
+    if not (np.isreal(value) and np.isfinite(value) and value > 0):
+        raise ValueError(f"expected {name} to be a positive number, got {value!r}")
+    return float(value)
