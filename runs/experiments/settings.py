@@ -1,0 +1,66 @@
+"""The typed configuration that every experiment shares, and its errors in the words of the command line."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..errors import ConfigError, nearest
+
+LIMITS = {
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+}
+
+
+class Settings(BaseModel):
+    """Fields of every experiment. Each is a flag of ``born run`` and a key of its TOML file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(1, ge=0, lt=2**63, description="seed of every random number of the run")
+    threads: int = Field(2, ge=1, le=1024, description="number of threads; results do not depend on it")
+    checkpoint: float = Field(5.0, ge=0, allow_inf_nan=False, description="least seconds between two saves")
+    out: Path | None = Field(None, description="result file; results/NAME.h5 if not given")
+    overwrite: bool = Field(False, exclude=True, description="replace an existing result file")
+    config: Path | None = Field(None, exclude=True, description="TOML file with fields; flags win over it")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explain(cls, values: Any, validate: Any) -> Any:
+        try:
+            return validate(values)
+        except ValidationError as error:
+            raise ConfigError("\n".join(_messages(cls, error))) from None
+
+
+def _messages(settings: type[Settings], error: ValidationError) -> list[str]:
+    problems: dict[str, str] = {}
+    for problem in error.errors(include_url=False):
+        field = str(problem["loc"][0]) if problem["loc"] else settings.__name__
+        problems.setdefault(field, _message(settings, field, problem))
+    return list(problems.values())
+
+
+def _message(settings: type[Settings], field: str, problem: Any) -> str:
+    if problem["type"] == "extra_forbidden":
+        return f"unknown field {field!r}: {nearest(field, settings.model_fields)}"
+    template = LIMITS.get(problem["type"])
+    reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    expected = template.format(**problem.get("ctx", {})) if template else reason
+    return f"{field.replace('_', '-')}: expected {expected}, found {problem['input']!r}"
+
+
+def _positive(values: float | tuple[float, ...]) -> float | tuple[float, ...]:
+    numbers = values if isinstance(values, tuple) else (values,)
+    if not numbers or not all(math.isfinite(number) and number > 0 for number in numbers):
+        raise ValueError("one positive number, or one per axis")
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+Frequencies = Annotated[float | tuple[float, ...], AfterValidator(_positive)]

@@ -1,0 +1,144 @@
+"""Nested dictionaries of arrays in HDF5: written without surprises, read without trust.
+
+A tree is a ``dict`` from names to trees, numeric arrays, strings, integers, floats and booleans. Nothing is ever
+pickled. Reading accepts what writing produces and refuses the rest: links that leave the file, references,
+compressed or external storage, data sets that claim more bytes than the file holds, groups that contain
+themselves.
+"""
+
+import math
+from typing import Any
+
+import h5py
+import h5py.h5o
+import numpy as np
+
+from .errors import ResultError
+
+NUMERIC = "biufc"  # dtype kinds: boolean, integers, floats, complex
+MAX_DEPTH = 16
+MAX_ATTRIBUTE = 2**20
+INT64 = range(-(2**63), 2**63)
+DIMENSION = "This is a netCDF dimension but not a netCDF variable."
+
+
+def write_tree(group: h5py.Group, tree: dict[str, Any]) -> None:
+    """Write a tree into an empty group. Raises ``TypeError`` with the path of a leaf that cannot be stored."""
+    for name, leaf in tree.items():
+        if not isinstance(name, str) or not name or "/" in name or name == ".":
+            raise TypeError(f"{group.name}: expected names without '/', found {name!r}")
+        if isinstance(leaf, dict):
+            write_tree(group.create_group(name), leaf)
+        else:
+            _write_leaf(group, name, leaf)
+
+
+def _write_leaf(group: h5py.Group, name: str, leaf: Any) -> None:
+    if isinstance(leaf, int) and not isinstance(leaf, bool) and leaf not in INT64:
+        group.create_dataset(name, data=str(leaf)).attrs["kind"] = "integer"
+    elif isinstance(leaf, str) or np.asarray(leaf).dtype.kind in NUMERIC:
+        group.create_dataset(name, data=leaf)
+    else:
+        found = f"{type(leaf).__name__} of dtype {np.asarray(leaf).dtype}"
+        raise TypeError(f"{group.name}/{name}: expected numbers, strings and arrays of numbers, found {found}")
+
+
+def read_tree(group: h5py.Group) -> dict[str, Any]:
+    """The tree in a group: arrays as written, scalars as Python numbers and strings."""
+    return _read_tree(group, set(), 0)
+
+
+def _read_tree(group: h5py.Group, seen: set[int], depth: int) -> dict[str, Any]:
+    address = h5py.h5o.get_info(group.id).addr
+    if address in seen or depth > MAX_DEPTH:
+        raise ResultError(f"{group.name}: expected a tree of groups, found one that contains itself or is too deep")
+    seen.add(address)
+    tree = {}
+    for name in map(str, group):
+        leaf = child(group, name)
+        tree[name] = _read_tree(leaf, seen, depth + 1) if isinstance(leaf, h5py.Group) else read_dataset(leaf)
+    return tree
+
+
+def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """The group or data set called ``name``, if it lies in this file under a plain link."""
+    path = f"{str(group.name).rstrip('/')}/{name}"
+    try:
+        link = group.get(name, getlink=True)
+    except KeyError:
+        raise ResultError(f"{path}: expected in every result, not found; was the file written by Born?") from None
+    if not isinstance(link, h5py.HardLink):
+        raise ResultError(f"{path}: expected data, found a {type(link).__name__}; links are not followed")
+    found = group[name]
+    if not isinstance(found, h5py.Group | h5py.Dataset):
+        raise ResultError(f"{path}: expected a group or a data set, found a {type(found).__name__}")
+    return found
+
+
+def read_dataset(dataset: h5py.Dataset) -> Any:
+    """The numbers or the string in a data set, whose claimed size is checked before memory is taken."""
+    string = _is_string(dataset.id.get_type())
+    if not string and dataset.dtype.kind not in NUMERIC:
+        raise ResultError(f"{dataset.name}: expected numbers or a string, found {dataset.dtype}")
+    _check_storage(dataset)
+    if string:
+        return _read_string(dataset)
+    array = dataset[()]
+    return array.item() if dataset.shape == () else array
+
+
+def _is_string(h5type: Any) -> bool:
+    return isinstance(h5type, h5py.h5t.TypeStringID)
+
+
+def _check_storage(dataset: h5py.Dataset) -> None:
+    properties = dataset.id.get_create_plist()
+    if dataset.is_virtual or properties.get_external_count() or properties.get_nfilters():
+        raise ResultError(f"{dataset.name}: expected plain storage, found compressed, virtual or external data")
+    if dataset.shape is None:
+        raise ResultError(f"{dataset.name}: expected data, found an empty data set")
+    claimed = math.prod(dataset.shape) * dataset.id.get_type().get_size()
+    stored = dataset.id.get_storage_size()
+    if claimed > stored:
+        raise ResultError(f"{dataset.name}: shape {dataset.shape} claims {claimed} bytes, the file holds {stored}")
+
+
+def _read_string(dataset: h5py.Dataset) -> Any:
+    if dataset.shape != ():
+        raise ResultError(f"{dataset.name}: expected one string, found an array of shape {dataset.shape}")
+    text = dataset[()].decode()
+    return int(text) if read_attribute(dataset, "kind", default="") == "integer" else text
+
+
+_REQUIRED = object()
+
+
+def read_attribute(node: h5py.Group | h5py.Dataset, name: str, default: Any = _REQUIRED) -> Any:
+    """A scalar attribute as a Python number or string. Raises ``ResultError`` when it is neither."""
+    if name not in node.attrs:
+        if default is _REQUIRED:
+            raise ResultError(f"{node.name}: expected the attribute {name!r}, not found; is this a result of Born?")
+        return default
+    attribute = node.attrs.get_id(name)
+    kind = attribute.dtype.kind
+    if attribute.shape != () or not (_is_string(attribute.get_type()) or kind in NUMERIC):
+        raise ResultError(f"{node.name}: expected one number or string as attribute {name!r}")
+    if attribute.get_storage_size() > MAX_ATTRIBUTE:
+        raise ResultError(f"{node.name}: expected at most {MAX_ATTRIBUTE} bytes in the attribute {name!r}")
+    value: Any = node.attrs[name]
+    if isinstance(value, bytes):
+        return value.decode()
+    return value if isinstance(value, str) else value.item()
+
+
+def write_dimension(group: h5py.Group, name: str, size: int) -> h5py.Dataset:
+    """A netCDF dimension without values, to attach to the axes of data sets."""
+    scale = group.create_dataset(name, data=np.zeros(size, dtype=np.float32))
+    scale.make_scale(f"{DIMENSION}{size:10d}")
+    return scale
+
+
+def attach(dataset: h5py.Dataset, *scales: h5py.Dataset) -> None:
+    """Name the axes of a data set by dimension scales, so that xarray and netCDF-4 can read it."""
+    for dimension, scale in zip(dataset.dims, scales):
+        dimension.attach_scale(scale)

@@ -1,0 +1,130 @@
+"""Read a result file without trusting it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from montecarlo.estimates import Estimate
+
+from .errors import ResultError
+from .hdf5 import child, read_attribute, read_tree
+from .result import STATUSES, Measurement, Result
+from .store import FORMAT, FORMAT_VERSION
+
+MALFORMED = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+
+
+def open_result(path: str | Path) -> Result:
+    """Read a result file.
+
+    Nothing in the file is trusted: links are not followed, sizes are checked before memory is taken, nothing is
+    unpickled. Raises ``ResultError`` with one line that says what is wrong with it.
+    """
+    path = Path(path)
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file)
+    except ResultError as error:
+        raise ResultError(f"{path}: {error}") from None
+    except MALFORMED as error:
+        raise ResultError(f"{path}: {_what_is_wrong(path, error)}") from None
+
+
+def _what_is_wrong(path: Path, error: BaseException) -> str:
+    if not path.exists():
+        return "expected a result file, found none; `born run` makes one"
+    if path.is_dir():
+        return "expected a result file, found a directory"
+    if isinstance(error, PermissionError):
+        return "expected a result file, found one that may not be read"
+    return f"expected a complete HDF5 file, found a damaged or foreign one ({error})"
+
+
+def _read(file: h5py.File) -> Result:
+    _check_format(file)
+    result = Result(
+        experiment=_text(file, "experiment"),
+        config=_json(file, "config"),
+        seed=_integer(file, "seed"),
+        status=_text(file, "status"),
+        failure=_text(file, "failure"),
+        created=_text(file, "created"),
+        versions=_json(file, "versions"),
+        exact=_json(file, "exact"),
+    )
+    if result.status not in STATUSES:
+        raise ResultError(f"expected a status among {', '.join(STATUSES)}, found {result.status!r}")
+    result.trace = _read_trace(_group(file, "trace"))
+    result.samples = _read_samples(_group(file, "samples"))
+    if "measurement" in file:
+        group = _group(file, "measurement")
+        result.measurement = {name: _measurement(_group(group, name)) for name in map(str, group)}
+    if "state" in file:
+        result.state = read_tree(_group(file, "state"))
+    return result
+
+
+def _check_format(file: h5py.File) -> None:
+    found = read_attribute(file, "format")
+    if found != FORMAT:
+        raise ResultError(f"expected the format {FORMAT!r}, found {found!r}")
+    version = _integer(file, "format_version")
+    if not 1 <= version <= FORMAT_VERSION:
+        raise ResultError(f"expected format version 1 to {FORMAT_VERSION}, found {version}; a newer Born reads it")
+
+
+def _text(file: h5py.File, name: str) -> str:
+    value = read_attribute(file, name)
+    if not isinstance(value, str):
+        raise ResultError(f"expected text in the attribute {name!r}, found {value!r}")
+    return value
+
+
+def _integer(file: h5py.File, name: str) -> int:
+    value = read_attribute(file, name)
+    if not isinstance(value, int):
+        raise ResultError(f"expected an integer in the attribute {name!r}, found {value!r}")
+    return value
+
+
+def _json(file: h5py.File, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_text(file, name))
+    except (ValueError, RecursionError) as error:
+        raise ResultError(f"expected JSON in the attribute {name!r}: {error}") from None
+    if not isinstance(value, dict):
+        raise ResultError(f"expected a JSON object in the attribute {name!r}, found {type(value).__name__}")
+    return value
+
+
+def _group(file: h5py.Group, name: str) -> h5py.Group:
+    found = child(file, name)
+    if not isinstance(found, h5py.Group):
+        raise ResultError(f"{found.name}: expected a group, found a data set")
+    return found
+
+
+def _read_trace(group: h5py.Group) -> dict[str, np.ndarray]:
+    trace = read_tree(group)
+    step = trace.pop("step", None)
+    for name, column in {"step": step, **trace}.items():
+        if np.shape(column) != (np.size(step),):
+            raise ResultError(f"/trace/{name}: expected a column as long as step, found shape {np.shape(column)}")
+    return trace
+
+
+def _read_samples(group: h5py.Group) -> dict[str, np.ndarray]:
+    return {name: array for name, array in read_tree(group).items() if "_axis_" not in name}
+
+
+def _measurement(group: h5py.Group) -> Measurement:
+    tree = read_tree(group)
+    fields = ("value", "error", "tau", "r_hat", "n_eff", "variance", "dof", "n", "steps_needed")
+    numbers = {key: tree[key] for key in fields if key in tree}
+    if not {"value", "error"} <= numbers.keys() or not all(isinstance(x, int | float) for x in numbers.values()):
+        raise ResultError(f"{group.name}: expected numbers named value and error, found {', '.join(tree)}")
+    estimate = Estimate(mean=numbers.pop("value"), **numbers)
+    return Measurement(estimate, str(read_attribute(group, "unit")), tree.get("exact"))

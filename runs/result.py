@@ -1,0 +1,74 @@
+"""One run as an object: configuration, trace, measurements, samples and the state to continue from."""
+
+import contextlib
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from montecarlo.estimates import Estimate
+
+from .errors import ResultError
+
+STATUSES = ("running", "interrupted", "finished", "failed")
+PACKAGES = ("born", "numpy", "numba", "scipy", "h5py")
+
+
+@dataclass
+class Measurement:
+    """One measured quantity, with its unit and, where it is known, the exact value."""
+
+    estimate: Estimate
+    unit: str = ""
+    exact: float | None = None
+
+
+@dataclass(repr=False)
+class Result:
+    """One run: what was asked, what came out, and what is needed to continue.
+
+    ``trace`` maps names to arrays of shape (n_steps,), ``state`` is a tree of arrays and numbers or None before
+    the first save.
+    """
+
+    experiment: str
+    config: dict[str, Any]
+    seed: int
+    status: str = "running"
+    failure: str = ""
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    versions: dict[str, str] = field(default_factory=lambda: installed_versions())
+    exact: dict[str, float] = field(default_factory=dict)
+    trace: dict[str, np.ndarray] = field(default_factory=dict)
+    measurement: dict[str, Measurement] = field(default_factory=dict)
+    samples: dict[str, np.ndarray] = field(default_factory=dict)
+    state: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        measured = "".join(f", {name} = {each.estimate}" for name, each in self.measurement.items())
+        return f"Result({self.experiment}, {self.status}, {self.n_steps} steps{measured})"
+
+    @property
+    def energy(self) -> Estimate:
+        """The measured energy. Raises ``ResultError`` while the run has not been measured."""
+        if "energy" not in self.measurement:
+            found = ", ".join(self.measurement) or "nothing yet"
+            raise ResultError(f"expected a measured energy, found {found} (status: {self.status})")
+        return self.measurement["energy"].estimate
+
+    @property
+    def n_steps(self) -> int:
+        """How many steps the trace holds."""
+        return len(next(iter(self.trace.values()), ()))
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a result."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions

@@ -1,0 +1,124 @@
+"""The result file, version 1: HDF5 that xarray and netCDF-4 can read.
+
+    /            format="born-result", format_version, experiment, config (JSON), seed, versions (JSON), created,
+                 status, failure
+    /trace       one resizable column per quantity along the dimension ``step``
+    /measurement one group per quantity: value, error, tau, r_hat, n_eff, unit
+    /samples     optional arrays
+    /state       everything that a run needs to continue bit for bit
+
+A file is never changed in place. Its new contents are made in memory, written beside it, flushed to the disk and
+renamed over it, so that at every moment the name holds one complete result, whatever kills the process.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from .errors import RunFailed
+from .hdf5 import attach, write_dimension, write_tree
+from .result import Measurement, Result
+
+FORMAT = "born-result"
+FORMAT_VERSION = 1
+
+
+def save(path: Path, result: Result) -> None:
+    """Replace ``path`` by a file of ``result`` in one step. Raises ``RunFailed`` when it cannot be written."""
+    try:
+        write_atomically(path, image(result))
+    except OSError as error:
+        raise RunFailed(f"cannot write {path}: {error.strerror or error}; what it held before is intact") from error
+
+
+def write_atomically(path: Path, contents: bytes) -> None:
+    """Write beside ``path``, flush to the disk, rename: a reader sees the old file or the new one, never a mix."""
+    temporary = temporary_name(path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(contents)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush_directory(path.parent)
+
+
+def temporary_name(path: Path) -> Path:
+    """The one file that a killed save may leave behind; the next save of the same result replaces it."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def _flush_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def image(result: Result) -> bytes:
+    """The bytes of the HDF5 file."""
+    with h5py.File("image", "w", driver="core", backing_store=False) as file:
+        file.attrs.update(_header(result))
+        _write_trace(file.create_group("trace"), result)
+        for name, measurement in result.measurement.items():
+            _write_measurement(file.create_group(f"measurement/{name}"), measurement)
+        _write_samples(file.create_group("samples"), result.samples)
+        if result.state is not None:
+            write_tree(file.create_group("state"), result.state)
+        file.flush()
+        return file.id.get_file_image()
+
+
+def _header(result: Result) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "experiment": result.experiment,
+        "config": json.dumps(result.config),
+        "seed": result.seed,
+        "versions": json.dumps(result.versions),
+        "created": result.created,
+        "status": result.status,
+        "failure": result.failure,
+        "exact": json.dumps(result.exact),
+    }
+
+
+def _write_trace(group: h5py.Group, result: Result) -> None:
+    step = group.create_dataset("step", data=np.arange(1, result.n_steps + 1), maxshape=(None,), chunks=(1024,))
+    step.make_scale("step")
+    for name, column in result.trace.items():
+        dataset = group.create_dataset(name, data=column, maxshape=(None,), chunks=(1024,))
+        attach(dataset, step)
+        if name in result.exact:
+            dataset.attrs["exact"] = result.exact[name]
+
+
+def _write_measurement(group: h5py.Group, measurement: Measurement) -> None:
+    estimate = measurement.estimate
+    group.attrs["unit"] = measurement.unit
+    group["value"] = float(estimate.mean)
+    for name in ("error", "tau", "r_hat", "n_eff", "variance", "dof"):
+        group[name] = float(getattr(estimate, name))
+    for name in ("n", "steps_needed"):
+        group[name] = int(getattr(estimate, name))
+    for name in ("value", "error"):
+        group[name].attrs["units"] = measurement.unit
+    if measurement.exact is not None:
+        group["exact"] = float(measurement.exact)
+
+
+def _write_samples(group: h5py.Group, samples: Mapping[str, np.ndarray]) -> None:
+    for name, array in samples.items():
+        dataset = group.create_dataset(name, data=array)
+        scales = [write_dimension(group, f"{name}_axis_{axis}", size) for axis, size in enumerate(array.shape)]
+        attach(dataset, *scales)
