@@ -1,0 +1,27 @@
+"""Markov chains, and what their samples are worth."""
+
+from montecarlo.statistics import (
+    Accumulator,
+    Blocking,
+    ChainTooShortWarning,
+    Estimate,
+    autocorrelation,
+    blocking,
+    estimate,
+    integrated_autocorrelation_time,
+    merge,
+    split_r_hat,
+)
+
+__all__ = [
+    "Accumulator",
+    "Blocking",
+    "ChainTooShortWarning",
+    "Estimate",
+    "autocorrelation",
+    "blocking",
+    "estimate",
+    "integrated_autocorrelation_time",
+    "merge",
+    "split_r_hat",
+]
