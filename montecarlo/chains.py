@@ -23,17 +23,6 @@ from montecarlo.random import Seed, generator_states, restore_generators, spawn
 NOISE_BYTES = 2**22  # random numbers drawn ahead for one block: few enough to stay in the cache
 
 
-class Nothing(NamedTuple):
-    """The observer that records nothing, for burn-in."""
-
-    unused: int = 0
-
-
-@observe.register(Nothing)
-def _(observer, target, work, x, chain, sample):
-    pass
-
-
 class Configurations(NamedTuple):
     """The observer that stores configurations, shape (n_chains, n_samples, n_parts, n_dims)."""
 
@@ -115,20 +104,20 @@ class Chains:
             generator.standard_exponential(out=exponentials[c])
         return Noise(normals, exponentials)
 
-    def burn_in(self, target: Any, n_sweeps: int, *, n_rounds: int = 20) -> float:
-        """Tune the step of the proposal over the first half of ``n_sweeps``, then freeze it and run the rest.
+    def burn_in(self, target: Any, n_sweeps: int, observer: Any, *, n_rounds: int = 20) -> float:
+        """Run ``n_sweeps`` sweeps under an ``observer`` that records nothing (its arrays have no samples).
 
-        After round t the step is multiplied by exp((acceptance - wanted) * 4 / sqrt(t)), a Robbins-Monro search for
-        the acceptance at which the proposal moves fastest. Returns the acceptance after freezing.
+        Over the first half the step of the proposal is tuned, then it is frozen. After round t it is multiplied by
+        exp((acceptance - wanted) * 4 / sqrt(t)), a Robbins-Monro search for the acceptance that suits the proposal. Returns the acceptance after freezing.
         """
         sweeps = max(1, n_sweeps // (2 * n_rounds))
         moves = moves_per_sweep(self.proposal, target)
         if isinstance(self.proposal, Metropolis):
             for t in range(1, n_rounds + 1):
-                acceptance = self.run(target, Nothing(), 1, sweeps * moves)
+                acceptance = self.run(target, observer, 1, sweeps * moves)
                 excess = acceptance - self.proposal.target_acceptance
                 self.proposal = self.proposal._replace(step=self.proposal.step * math.exp(4 * excess / math.sqrt(t)))
-        return self.run(target, Nothing(), 1, max(1, n_sweeps - n_rounds * sweeps) * moves)
+        return self.run(target, observer, 1, max(1, n_sweeps - n_rounds * sweeps) * moves)
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit."""

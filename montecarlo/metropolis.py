@@ -126,8 +126,6 @@ def run_block(target, work, proposal, observer, x, noise, n_samples, accepted, s
         for sample in range(n_samples):
             for _ in range(moves_per_sample):
                 normals, exponentials = noise.normals[chain, k], noise.exponentials[chain, k]
-                accepted[chain] += move(
-                    proposal, target, work, x[chain], k % n_parts, normals, exponentials, scratch
-                )
+                accepted[chain] += move(proposal, target, work, x[chain], k % n_parts, normals, exponentials, scratch)
                 k += 1
             observe(observer, target, work, x[chain], chain, sample)

@@ -1,6 +1,6 @@
 """The local energy, and the observer that records it along the chains.
 
-    E_L(x) = (H psi)(x) / psi(x) = -( nabla^2 log psi + |nabla log psi|^2 ) / 2 + V(x)
+E_L(x) = (H psi)(x) / psi(x) = -( nabla^2 log psi + |nabla log psi|^2 ) / 2 + V(x)
 """
 
 from typing import Any, NamedTuple
@@ -42,8 +42,7 @@ def local_energies(system: Any, psi: Any, x: np.ndarray) -> np.ndarray:
 class LocalEnergy(NamedTuple):
     """The observer of VMC: local energies, rows for the log-derivatives, configurations.
 
-    All arrays begin with the axes (chain, sample). ``rows`` and ``configurations`` are left out when they have no
-    samples; ``gradient`` is scratch.
+    All arrays begin with the axes (chain, sample). What has no samples is not recorded; ``gradient`` is scratch.
     """
 
     system: Any
@@ -54,13 +53,21 @@ class LocalEnergy(NamedTuple):
 
     @classmethod
     def for_chains(
-        cls, system: Any, psi: Any, x: np.ndarray, n_samples: int, *, rows: bool = False, configurations: bool = False
+        cls,
+        system: Any,
+        psi: Any,
+        x: np.ndarray,
+        n_samples: int,
+        *,
+        energies: bool = True,
+        rows: bool = False,
+        configurations: bool = False,
     ) -> "LocalEnergy":
         """Arrays for ``n_samples`` observations of each of the chains x."""
         n_chains, n_particles, n_dims = x.shape
         return cls(
             system,
-            np.empty((n_chains, n_samples)),
+            np.empty((n_chains, n_samples * energies)),
             np.empty((n_chains, n_samples * rows, row_size(psi))),
             np.empty((n_chains, n_samples * configurations, n_particles, n_dims)),
             np.empty((n_chains, 1, n_particles, n_dims)),
@@ -69,8 +76,9 @@ class LocalEnergy(NamedTuple):
 
 @observe.register(LocalEnergy)
 def _(observer, target, work, x, chain, sample):
-    gradient = observer.gradient[chain, 0]
-    observer.energies[chain, sample] = local_energy(observer.system, target, work, x, gradient)
+    if observer.energies.shape[1] > 0:
+        gradient = observer.gradient[chain, 0]
+        observer.energies[chain, sample] = local_energy(observer.system, target, work, x, gradient)
     if observer.rows.shape[1] > 0:
         write_row(target, work, x, observer.rows[chain, sample])
     if observer.configurations.shape[1] > 0:

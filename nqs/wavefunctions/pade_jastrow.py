@@ -55,7 +55,9 @@ class PadeJastrow(WaveFunction, _Fields):
 
     def __new__(cls, system: System, beta: float | None = None) -> "PadeJastrow":
         if system.n_dims < 2:
-            raise ValueError(f"expected a system of 2 or 3 dimensions, got {system.n_dims}: 1 / r has no cusp on a line")
+            raise ValueError(
+                f"expected a system of 2 or 3 dimensions, got {system.n_dims}: 1 / r has no cusp on a line"
+            )
         start = check_positive("beta", 0.35 / float(system.length.mean()) ** 0.5 if beta is None else beta)
         n_up = getattr(system, "n_up", SPINLESS)
         kinds = 1 if n_up == SPINLESS or max(n_up, system.n_particles - n_up) < 2 else 2

@@ -1,0 +1,176 @@
+"""Stochastic reconfiguration: descent in the natural metric of quantum states.
+
+With the centred log-derivatives O and local energies e of n samples, the metric S = O^T O / n (the quantum geometric
+tensor) and the force f = O^T e / n, half the gradient of the energy, a step is
+
+    theta <- theta - learning_rate * (S + shift)^-1 f.
+
+Three ways to solve for the direction agree to rounding; which is cheapest depends on the number of samples n and of
+parameters P:
+
+    "parameters"   Cholesky of the P x P metric: n P^2 + P^3 / 3 multiplications
+    "samples"      (S + shift)^-1 O^T = O^T (O O^T / n + shift)^-1: Cholesky of an n x n matrix, n^3 / 3
+    "iterations"   conjugate gradients, which need products with O and O^T only
+
+Sources: S. Sorella, Phys. Rev. B 64, 024512 (2001), eqs. (6)-(8); A. Chen and M. Heyl, Nat. Phys. 20, 1476 (2024),
+eq. (5), for the sample space.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+from neural.optimizers import Schedule, State
+from nqs.log_derivatives import Jacobian
+
+METHODS = ("auto", "parameters", "samples", "iterations")
+ITERATIONS_EXPECTED = 60  # of conjugate gradients, for the choice of the cheapest method
+
+
+class Solution(NamedTuple):
+    """The direction (S + shift)^-1 f, how it was found, and how many iterations that took."""
+
+    direction: np.ndarray
+    method: str
+    iterations: int
+
+
+@dataclass(frozen=True)
+class StochasticReconfiguration:
+    """The natural-gradient optimizer of variational Monte Carlo.
+
+    learning_rate : a number, or a schedule of the step
+    shift : added to the diagonal of the metric; a number, or a schedule of the step
+    max_distance : the trust region: a step d with sqrt(d^T S d) beyond it is scaled back to it. It is the standard
+        deviation of the change of log psi over the samples
+    method : "auto" picks the cheapest of "parameters", "samples" and "iterations"
+    tolerance, max_iterations : conjugate gradients stop at a residual of tolerance |f|
+
+    Raises ``ValueError`` for hyperparameters outside their range.
+    """
+
+    learning_rate: float | Schedule = 0.05
+    shift: float | Schedule = 1e-3
+    max_distance: float = 0.5
+    method: str = "auto"
+    tolerance: float = 1e-5
+    max_iterations: int = 500
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {self.method!r}")
+        for name in ("learning_rate", "shift", "max_distance", "tolerance", "max_iterations"):
+            value = getattr(self, name)
+            if not callable(value) and not 0 < value < math.inf:
+                raise ValueError(f"expected {name} to be a positive number, got {value!r}")
+
+    def init(self, n_parameters: int) -> State:
+        """The state before the first update: the last direction, from which conjugate gradients start."""
+        return State(0, {"direction": np.zeros(n_parameters)})
+
+    def step(
+        self, parameters: np.ndarray, jacobian: Jacobian, energies: np.ndarray, state: State
+    ) -> tuple[np.ndarray, State, Solution]:
+        """New parameters, the new state and the solution behind them, from the local energies, shape (n,)."""
+        centred = Centred(jacobian)
+        deviations = energies - energies.mean()
+        shift = _at(self.shift, state.step)
+        solution = self.solve(centred, deviations, shift, state.memory["direction"])
+        update = _at(self.learning_rate, state.step) * solution.direction
+        distance = float(np.linalg.norm(centred.matvec(update))) / math.sqrt(len(energies))
+        update *= min(1.0, self.max_distance / distance) if distance > 0 else 1.0
+        return parameters - update, State(state.step + 1, {"direction": solution.direction}), solution
+
+    def solve(self, centred: "Centred", deviations: np.ndarray, shift: float, start: np.ndarray) -> Solution:
+        """(S + shift)^-1 O^T e / n for the centred log-derivatives and energies."""
+        method = cheapest(*centred.shape) if self.method == "auto" else self.method
+        if method == "parameters":
+            return Solution(_solve_parameters(centred, deviations, shift), method, 0)
+        if method == "samples":
+            return Solution(_solve_samples(centred, deviations, shift), method, 0)
+        direction, iterations = self._conjugate_gradients(centred, deviations, shift, start)
+        return Solution(direction, method, iterations)
+
+    def _conjugate_gradients(
+        self, centred: "Centred", deviations: np.ndarray, shift: float, start: np.ndarray
+    ) -> tuple[np.ndarray, int]:
+        n = len(deviations)
+
+        def metric(v: np.ndarray) -> np.ndarray:
+            return centred.rmatvec(centred.matvec(v)) / n + shift * v
+
+        force = centred.rmatvec(deviations) / n
+        solution = start.copy()
+        residual = force - metric(solution)
+        conjugate, squared = residual.copy(), float(residual @ residual)
+        goal = (self.tolerance * float(np.linalg.norm(force))) ** 2
+        iterations = 0
+        while squared > goal and iterations < self.max_iterations:
+            image = metric(conjugate)
+            length = squared / float(conjugate @ image)
+            solution += length * conjugate
+            residual -= length * image
+            squared, previous = float(residual @ residual), squared
+            conjugate = residual + (squared / previous) * conjugate
+            iterations += 1
+        return solution, iterations
+
+
+class Centred:
+    """O minus its mean over the samples, as an operator: O - 1 m^T."""
+
+    def __init__(self, jacobian: Jacobian) -> None:
+        self.jacobian = jacobian
+        self.shape = jacobian.shape
+        self.mean = jacobian.rmatvec(np.full(self.shape[0], 1 / self.shape[0]))
+
+    def matvec(self, v: np.ndarray) -> np.ndarray:
+        return self.jacobian.matvec(v) - self.mean @ v
+
+    def rmatvec(self, u: np.ndarray) -> np.ndarray:
+        return self.jacobian.rmatvec(u) - u.sum() * self.mean
+
+    def gram(self) -> np.ndarray:
+        """(O - 1 m^T)(O - 1 m^T)^T, by removing the mean of every row and column of O O^T."""
+        gram = self.jacobian.gram()
+        means = gram.mean(axis=0)
+        return gram - means - means[:, None] + means.mean()
+
+    def dense(self) -> np.ndarray:
+        return self.jacobian.dense() - self.mean
+
+
+def cheapest(n_samples: int, n_parameters: int) -> str:
+    """The method with the fewest multiplications, when the log-derivatives have no structure."""
+    costs = {
+        "parameters": n_samples * n_parameters**2 + n_parameters**3 / 3,
+        "samples": n_parameters * n_samples**2 + n_samples**3 / 3,
+        "iterations": ITERATIONS_EXPECTED * 2 * n_samples * n_parameters,
+    }
+    return min(costs, key=costs.__getitem__)
+
+
+def _solve_parameters(centred: Centred, deviations: np.ndarray, shift: float) -> np.ndarray:
+    o = centred.dense()
+    metric = o.T @ o / len(o)
+    metric[np.diag_indices_from(metric)] += shift
+    return _solve_positive(metric, deviations @ o / len(o))
+
+
+def _solve_samples(centred: Centred, deviations: np.ndarray, shift: float) -> np.ndarray:
+    n = len(deviations)
+    gram = centred.gram() / n
+    gram[np.diag_indices_from(gram)] += shift
+    return centred.rmatvec(_solve_positive(gram, deviations)) / n
+
+
+def _solve_positive(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    factor = scipy.linalg.cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+    return scipy.linalg.cho_solve(factor, right, check_finite=False)
+
+
+def _at(value: float | Schedule, step: int) -> float:
+    return value(step) if callable(value) else value

@@ -1,0 +1,300 @@
+"""Variational Monte Carlo: sample |psi|^2, average the local energy, improve psi, and in the end measure."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from montecarlo.chains import Chains
+from montecarlo.estimates import Estimate
+from montecarlo.statistics import Accumulator, estimate
+from neural.optimizers import Optimizer, State
+from nqs.energy import LocalEnergy
+from nqs.log_derivatives import Jacobian
+from nqs.reconfiguration import Centred, StochasticReconfiguration
+from nqs.systems.system import System, check_positive_integer
+from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
+
+SAMPLES_PER_ROUND = 2**16  # of a measurement, between two records
+Observable = Callable[[np.ndarray], np.ndarray]
+
+
+class VMCWarning(UserWarning):
+    """Something that casts doubt on the numbers, with one line of advice."""
+
+
+class DivergedError(ArithmeticError):
+    """A NaN or an infinity; the message says what, where, and what to change."""
+
+
+class Step(NamedTuple):
+    """One optimization step: the energy belongs to the parameters before the update."""
+
+    step: int
+    energy: Estimate
+    variance: float  # of the local energy
+    acceptance: float
+    clipped: float  # fraction of the local energies that were clipped
+    update_norm: float
+    solver: str
+
+
+class Progress(NamedTuple):
+    """How far a measurement has come."""
+
+    n_samples: int
+    n_total: int
+    energy: Estimate
+    acceptance: float
+
+
+class Measurement(NamedTuple):
+    """The energy and the other observables of a fixed wave function."""
+
+    energy: Estimate
+    observables: dict[str, Estimate]
+    acceptance: float
+
+
+class VMC:
+    """Variational Monte Carlo for particles in continuous space.
+
+    Parameters
+    ----------
+    system : the Hamiltonian
+    psi : the wave function; ``vmc.psi`` is the current one
+    proposal : ``Langevin()``, ``RandomWalk()`` or ``Gibbs()``
+    optimizer : ``StochasticReconfiguration(...)``, or one of ``neural.optimizers``
+    n_samples : for each optimization step, shared among the chains
+    n_chains : independent Markov chains
+    seed : of all random numbers
+    threads : over which the chains are spread; the results are the same, bit for bit, for any number
+    n_burn_in : sweeps before the first step, of which the first half tunes the proposal
+    moves_per_sample : moves of one particle between two samples; one sweep over all particles by default
+    clip : local energies further than ``clip`` mean absolute deviations from the median are moved there, for the
+        update only; None clips nothing
+
+    Raises
+    ------
+    ValueError : for parameters outside these ranges, or a wave function of another system
+    """
+
+    def __init__(
+        self,
+        system: System,
+        psi: WaveFunction,
+        proposal: Any,
+        optimizer: StochasticReconfiguration | Optimizer,
+        *,
+        n_samples: int = 8192,
+        n_chains: int = 256,
+        seed: int = 0,
+        threads: int | None = None,
+        n_burn_in: int = 400,
+        moves_per_sample: int | None = None,
+        clip: float | None = None,
+    ) -> None:
+        check_positive_integer("n_chains", n_chains)
+        if check_positive_integer("n_samples", n_samples) < n_chains:
+            raise ValueError(f"expected n_samples >= n_chains, got {n_samples} samples for {n_chains} chains")
+        _check_match(system, psi)
+        self.system, self.psi, self.optimizer, self.clip = system, psi, optimizer, clip
+        self.samples_per_chain = n_samples // n_chains
+        self.moves_per_sample = moves_per_sample
+        self.n_burn_in = check_positive_integer("n_burn_in", n_burn_in)
+        first, chains = np.random.SeedSequence(seed).spawn(2)
+        x = system.first_configurations(n_chains, np.random.default_rng(first))
+        self.chains = Chains(x, proposal, seed=chains, threads=threads or os.cpu_count() or 1)
+        self.optimizer_state = optimizer.init(psi.n_parameters)
+        self.step = 0
+        self._ready = False
+        self._measured: dict[str, Accumulator] = {}
+        self._warned: set[str] = set()
+
+    def steps(self, n: int) -> Iterator[Step]:
+        """Improve the wave function ``n`` times, yielding a record after each."""
+        for _ in range(n):
+            self.burn_in()
+            yield self._step()
+
+    def burn_in(self) -> None:
+        """Bring fresh chains to equilibrium and tune the proposal; nothing where this was done before."""
+        if not self._ready:
+            nothing = LocalEnergy.for_chains(self.system, self.psi, self.chains.x, 0)
+            self.chains.burn_in(self.psi, self.n_burn_in, nothing)
+            self._ready = True
+
+    def _step(self) -> Step:
+        recorded, acceptance = self._sample(self.samples_per_chain, rows=True)
+        energy = estimate(recorded.energies, warn=False)
+        self._check(energy, acceptance)
+        rows = recorded.rows.reshape(-1, row_size(self.psi))
+        energies, clipped = clip_energies(recorded.energies.ravel(), self.clip)
+        before = self.psi.parameters
+        after, solver = self._update(before, jacobian(self.psi, rows), energies)
+        if not np.isfinite(after).all():
+            raise DivergedError(f"step {self.step}: the update is not finite; a smaller learning rate may help")
+        self.psi = self.psi.with_parameters(after)
+        self._measured = {}
+        record = Step(
+            self.step,
+            energy,
+            energy.variance,
+            acceptance,
+            clipped,
+            float(np.linalg.norm(after - before)),
+            solver,
+        )
+        self.step += 1
+        return record
+
+    def _update(self, parameters: np.ndarray, o: Jacobian, energies: np.ndarray) -> tuple[np.ndarray, str]:
+        if isinstance(self.optimizer, StochasticReconfiguration):
+            parameters, self.optimizer_state, solution = self.optimizer.step(
+                parameters, o, energies, self.optimizer_state
+            )
+            return parameters, solution.method
+        gradient = energy_gradient(o, energies)
+        parameters, self.optimizer_state = self.optimizer.update(parameters, gradient, self.optimizer_state)
+        return parameters, "gradient"
+
+    def _sample(self, n: int, *, rows: bool = False, configurations: bool = False) -> tuple[LocalEnergy, float]:
+        recorded = LocalEnergy.for_chains(
+            self.system, self.psi, self.chains.x, n, rows=rows, configurations=configurations
+        )
+        acceptance = self.chains.run(self.psi, recorded, n, self.moves_per_sample)
+        self._check_finite(recorded.energies)
+        return recorded, acceptance
+
+    def measure(self, n_samples: int, observables: Mapping[str, Observable] | None = None) -> Measurement:
+        """Average over ``n_samples`` further samples of the fixed wave function.
+
+        An observable is a function of configurations, shape (n, n_particles, n_dims), that returns n numbers.
+        """
+        for _ in self.measuring(n_samples, observables):
+            pass
+        return self.measured()
+
+    def measuring(self, n_samples: int, observables: Mapping[str, Observable] | None = None) -> Iterator[Progress]:
+        """``measure`` as a generator of progress records; afterwards ``measured()`` has the result.
+
+        A measurement that was interrupted, saved with ``state`` and restored continues where it was.
+        """
+        observables = dict(observables or {})
+        n_chains = len(self.chains)
+        total = -(-check_positive_integer("n_samples", n_samples) // n_chains)
+        per_round = max(1, SAMPLES_PER_ROUND // n_chains)
+        self.burn_in()
+        names = ["energy", "acceptance", *observables]
+        if set(self._measured) != set(names):
+            self._measured = {name: Accumulator() for name in names}
+        while (done := self._measured["energy"].n_steps) < total:
+            n = min(per_round, total - done)
+            recorded, acceptance = self._sample(n, configurations=bool(observables))
+            self._measured["energy"].update(recorded.energies)
+            self._measured["acceptance"].update(np.full((1, n), acceptance))
+            x = recorded.configurations.reshape(-1, *self.psi.shape)
+            for name, observable in observables.items():
+                self._measured[name].update(np.reshape(observable(x), (n_chains, n)))
+            energy = self._measured["energy"].estimate(warn=False)
+            yield Progress((done + n) * n_chains, total * n_chains, energy, acceptance)
+
+    def measured(self) -> Measurement:
+        """The result of the last measurement, with warnings where it should not be believed."""
+        if not self._measured:
+            raise ValueError("nothing was measured for these parameters: call measure(n_samples) first")
+        estimates = {name: accumulator.estimate() for name, accumulator in self._measured.items()}
+        energy, acceptance = estimates.pop("energy"), estimates.pop("acceptance").mean
+        self._check(energy, acceptance)
+        return Measurement(energy, estimates, acceptance)
+
+    def _check_finite(self, energies: np.ndarray) -> None:
+        if not np.isfinite(energies).all():
+            chain, sample = np.argwhere(~np.isfinite(energies))[0]
+            bad = np.count_nonzero(~np.isfinite(energies))
+            raise DivergedError(
+                f"step {self.step}: {bad} of {energies.size} local energies are not finite, first in chain {chain} "
+                f"at sample {sample}; a smaller learning rate or a larger shift may help, and where particles meet "
+                "the wave function needs the cusp of the interaction"
+            )
+
+    def _check(self, energy: Estimate, acceptance: float) -> None:
+        """Warn, once of each kind, about what casts doubt on the numbers."""
+        exact = self.system.exact_energy
+        if not (0.2 <= acceptance <= 0.9 or acceptance == 1.0):
+            self._warn(
+                "acceptance", f"acceptance {acceptance:.2f} is outside 0.2 to 0.9: another step suits this state"
+            )
+        if energy.r_hat > 1.05:
+            self._warn(
+                "r_hat", f"R-hat {energy.r_hat:.3f} is above 1.05: the chains disagree; run more sweeps per sample"
+            )
+        if exact is not None and energy.error > 0 and energy.z(exact) < -5:
+            message = f"the energy {energy} is {-energy.z(exact):.1f} errors below the exact {exact:.10g}"
+            self._warn("below", message + ": the sampling is not in equilibrium, or the wave function not allowed")
+
+    def _warn(self, kind: str, message: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
+            warnings.warn(f"step {self.step}: {message}", VMCWarning, stacklevel=2)
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to continue bit for bit, as arrays and numbers in nested dictionaries."""
+        return {
+            "step": self.step,
+            "ready": self._ready,
+            "parameters": self.psi.named_parameters(),
+            "optimizer": {"step": self.optimizer_state.step, **self.optimizer_state.memory},
+            "chains": self.chains.state(),
+            "measured": {name: accumulator.state() for name, accumulator in self._measured.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state`` returned, for a VMC made with the same arguments.
+
+        Raises ``ValueError`` where the names or shapes do not belong to this wave function or these chains.
+        """
+        saved, own = state["parameters"], self.psi.named_parameters()
+        if {name: np.shape(array) for name, array in saved.items()} != {n: a.shape for n, a in own.items()}:
+            raise ValueError(
+                f"expected the parameters {sorted(own)}, the saved ones are {sorted(saved)}, or differ in shape"
+            )
+        vector = np.concatenate([np.ravel(saved[name]) for name in own]) if own else np.empty(0)
+        self.psi = self.psi.with_parameters(vector)
+        memory = {name: np.array(state["optimizer"][name]) for name in self.optimizer_state.memory}
+        self.optimizer_state = State(int(state["optimizer"]["step"]), memory)
+        self.chains.restore(state["chains"])
+        self._measured = {name: Accumulator.from_state(part) for name, part in state.get("measured", {}).items()}
+        self.step, self._ready = int(state["step"]), bool(state["ready"])
+
+
+def energy_gradient(o: Jacobian, energies: np.ndarray) -> np.ndarray:
+    """dE / d theta = 2 ( <E_L O> - <E_L> <O> ), from samples of |psi|^2, shape (n_parameters,)."""
+    return 2 / len(energies) * Centred(o).rmatvec(energies - energies.mean())
+
+
+def clip_energies(energies: np.ndarray, clip: float | None) -> tuple[np.ndarray, float]:
+    """Local energies no further than ``clip`` mean absolute deviations from the median, and the fraction moved."""
+    if clip is None:
+        return energies, 0.0
+    median = np.median(energies)
+    width = clip * np.mean(np.abs(energies - median))
+    return np.clip(energies, median - width, median + width), float(np.mean(np.abs(energies - median) > width))
+
+
+def _check_match(system: System, psi: WaveFunction) -> None:
+    if psi.shape != (system.n_particles, system.n_dims):
+        raise ValueError(
+            f"expected a wave function of {system.n_particles} particles in {system.n_dims} dimensions, "
+            f"got one for (n_particles, n_dims) = {psi.shape}"
+        )
+    if not np.isfinite(psi.parameters).all():
+        bad = [name for name, array in psi.named_parameters().items() if not np.isfinite(array).all()]
+        raise ValueError(f"expected finite parameters, got NaN or infinity in {', '.join(bad)}")
+    if getattr(system, "fermions", False) and system.n_particles > 2:
+        raise ValueError(
+            f"expected a wave function that is antisymmetric for {system.n_particles} fermions, "
+            f"got {type(psi).__name__}; two of opposite spin, or statistics='boson', are possible"
+        )
