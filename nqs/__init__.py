@@ -5,7 +5,7 @@ from nqs.proposals import Gibbs, Langevin, RandomWalk
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.systems import HarmonicOscillator, QuantumDot
 from nqs.vmc import VMC, DivergedError, VMCWarning
-from nqs.wavefunctions import Gaussian, GaussianRBM, PadeJastrow, Product, WaveFunction
+from nqs.wavefunctions import Gaussian, GaussianRBM, Neural, PadeJastrow, Product, WaveFunction
 
 __all__ = [
     "VMC",
@@ -16,6 +16,7 @@ __all__ = [
     "Gibbs",
     "HarmonicOscillator",
     "Langevin",
+    "Neural",
     "PadeJastrow",
     "Product",
     "QuantumDot",

@@ -20,7 +20,6 @@ from nqs.wavefunctions.wavefunction import (
     write_row,
 )
 
-
 SPINLESS = -1  # n_up of a system without spins, whose pairs all meet like opposite spins
 
 
