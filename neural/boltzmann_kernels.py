@@ -79,7 +79,8 @@ def shift_angles(machine: Machine, i: int, change: float, theta: Array) -> None:
 @kernel
 def angles(machine: Machine, v: Array, theta: Array) -> None:
     """theta = b + x W, written into ``theta`` (n_hidden,)."""
-    theta[:] = machine.hidden_bias
+    for j in range(theta.size):
+        theta[j] = machine.hidden_bias[j]
     for i in range(v.size):
         shift_angles(machine, i, v[i], theta)
 
