@@ -51,9 +51,10 @@ def _read(file: h5py.File) -> Result:
         seed=_integer(file, "seed"),
         status=_text(file, "status"),
         failure=_text(file, "failure"),
+        warnings=[str(text) for text in _json(file, "warnings", list)],
         created=_text(file, "created"),
         versions=_json(file, "versions"),
-        exact=_json(file, "exact"),
+        exact={name: float(value) for name, value in _json(file, "exact").items()},
     )
     if result.status not in STATUSES:
         raise ResultError(f"expected a status among {', '.join(STATUSES)}, found {result.status!r}")
@@ -90,13 +91,13 @@ def _integer(file: h5py.File, name: str) -> int:
     return value
 
 
-def _json(file: h5py.File, name: str) -> dict[str, Any]:
+def _json(file: h5py.File, name: str, kind: type = dict) -> Any:
     try:
         value = json.loads(_text(file, name))
     except (ValueError, RecursionError) as error:
         raise ResultError(f"expected JSON in the attribute {name!r}: {error}") from None
-    if not isinstance(value, dict):
-        raise ResultError(f"expected a JSON object in the attribute {name!r}, found {type(value).__name__}")
+    if not isinstance(value, kind):
+        raise ResultError(f"expected a JSON {kind.__name__} in the attribute {name!r}, found {type(value).__name__}")
     return value
 
 

@@ -41,6 +41,7 @@ class Result:
     failure: str = ""
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
+    warnings: list[str] = field(default_factory=list)
     exact: dict[str, float] = field(default_factory=dict)
     trace: dict[str, np.ndarray] = field(default_factory=dict)
     measurement: dict[str, Measurement] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The result file, version 1: HDF5 that xarray and netCDF-4 can read.
 
     /            format="born-result", format_version, experiment, config (JSON), seed, versions (JSON), created,
-                 status, failure
+                 status, failure, warnings (JSON), exact (JSON)
     /trace       one resizable column per quantity along the dimension ``step``
     /measurement one group per quantity: value, error, tau, r_hat, n_eff, unit
     /samples     optional arrays
@@ -30,8 +30,17 @@ FORMAT_VERSION = 1
 
 def save(path: Path, result: Result) -> None:
     """Replace ``path`` by a file of ``result`` in one step. Raises ``RunFailed`` when it cannot be written."""
+    _write(path, image(result))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text`` in one step. Raises ``RunFailed`` when it cannot be written."""
+    _write(path, text.encode())
+
+
+def _write(path: Path, contents: bytes) -> None:
     try:
-        write_atomically(path, image(result))
+        write_atomically(path, contents)
     except OSError as error:
         raise RunFailed(f"cannot write {path}: {error.strerror or error}; what it held before is intact") from error
 
@@ -89,6 +98,7 @@ def _header(result: Result) -> dict[str, Any]:
         "created": result.created,
         "status": result.status,
         "failure": result.failure,
+        "warnings": json.dumps(result.warnings),
         "exact": json.dumps(result.exact),
     }
 

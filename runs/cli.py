@@ -1,0 +1,155 @@
+"""The command ``born``."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import BornError, UsageError, nearest
+
+USAGE = """usage: born COMMAND ...
+
+  born list                          the experiments
+  born run NAME [--field value ...]  run one; `born run NAME --help` lists its fields
+  born resume FILE                   continue a run that was stopped or killed
+  born show FILE                     its results on a few lines
+  born plot FILE [PICTURE]           its curves, as FILE.png if not told otherwise
+  born report FILE [TEXT]            everything about it, as Markdown
+
+Exit status: 0 done, 1 the run failed, 2 the command, a value or a file cannot be used, 130 stopped by Ctrl-C.
+"""
+STOPPED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except BornError as error:
+        print(f"born: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        print("born: stopped at once; what was saved last is intact", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0 if words else 2
+    if words[0] not in COMMANDS:
+        raise UsageError(f"unknown command {words[0]!r}: {nearest(words[0], COMMANDS)}")
+    if words[0] != "run" and {"-h", "--help"} & set(words[1:]):
+        print(USAGE, end="")
+        return 0
+    return COMMANDS[words[0]](words[1:])
+
+
+def _list(words: list[str]) -> int:
+    from .experiments import EXPERIMENTS
+
+    _files(words, "list", 0, 0)
+    for name, (_, summary) in EXPERIMENTS.items():
+        print(f"{name:22} {summary}")
+    return 0
+
+
+def _run(words: list[str]) -> int:
+    from .experiments import EXPERIMENTS, find
+
+    if not words or words[0].startswith("-"):
+        raise UsageError(f"expected an experiment: born run NAME; known: {', '.join(EXPERIMENTS)}")
+    experiment = find(words[0])
+    from .configuration import settings_from
+
+    settings = settings_from(experiment, words[1:])
+    from .progress import display_for
+    from .runner import start
+
+    path = settings.out or Path("results", f"{experiment.name}.h5")
+    return _conclude(start(experiment, settings, path, display_for(sys.stdout)), path)
+
+
+def _resume(words: list[str]) -> int:
+    from .progress import display_for
+    from .runner import resume
+
+    (path,) = _files(words, "resume", 1, 1)
+    return _conclude(resume(path, display_for(sys.stdout)), path)
+
+
+def _conclude(result: Any, path: Path) -> int:
+    from .report import summary
+
+    print(summary(result))
+    if result.status != "interrupted":
+        print(f"saved in {path}")
+        return 0
+    print(f"stopped after step {result.n_steps} and saved; continue with: born resume {path}")
+    return STOPPED
+
+
+def _show(words: list[str]) -> int:
+    from .lock import is_locked
+    from .reading import open_result
+    from .report import summary
+
+    (path,) = _files(words, "show", 1, 1)
+    result = open_result(path)
+    print(summary(result))
+    if result.status != "finished" and not is_locked(path):
+        print(f"not finished, and no process is at it: continue with: born resume {path}")
+    return 0
+
+
+def _plot(words: list[str]) -> int:
+    from .reading import open_result
+
+    path, *rest = _files(words, "plot", 1, 2)
+    result = open_result(path)
+    from .plots import save_overview
+
+    picture = save_overview(result, rest[0] if rest else path.with_suffix(".png"))
+    print(f"drawn in {picture}")
+    return 0
+
+
+def _report(words: list[str]) -> int:
+    from .reading import open_result
+    from .report import report
+    from .store import write_text
+
+    path, *rest = _files(words, "report", 1, 2)
+    text = report(open_result(path))
+    if rest:
+        write_text(rest[0], text)
+    else:
+        print(text, end="")
+    return 0
+
+
+def _files(words: list[str], command: str, least: int, most: int) -> list[Path]:
+    wrong = [word for word in words if word.startswith("-")]
+    if wrong or not least <= len(words) <= most:
+        found = " ".join(words) or "nothing"
+        raise UsageError(f"born {command}: expected {least} to {most} files, found {found}; see born --help")
+    return [Path(word) for word in words]
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "list": _list,
+    "run": _run,
+    "resume": _resume,
+    "show": _show,
+    "plot": _plot,
+    "report": _report,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

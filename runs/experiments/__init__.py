@@ -1,0 +1,25 @@
+"""The experiments: one file each, imported when it is needed.
+
+A new one is a file with ``EXPERIMENT = Experiment(...)`` and a line here.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from .experiment import Experiment
+
+EXPERIMENTS = {
+    "harmonic-oscillator": ("runs.experiments.harmonic_oscillator", "particles in a harmonic trap, exactly solvable"),
+    "quantum-dot": ("runs.experiments.quantum_dot", "two electrons with Coulomb repulsion in a harmonic trap"),
+}
+
+
+def find(name: str) -> "Experiment":
+    """The experiment called ``name``. Raises ``UsageError`` that names the nearest one."""
+    if name not in EXPERIMENTS:
+        raise UsageError(f"unknown experiment {name!r}: {nearest(name, EXPERIMENTS)}")
+    module, _ = EXPERIMENTS[name]
+    return import_module(module).EXPERIMENT

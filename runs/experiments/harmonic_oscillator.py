@@ -1,0 +1,31 @@
+"""Particles without interaction in a harmonic trap: every number has an exact value to be compared with."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .experiment import Experiment, Run
+from .variational import VariationalRun, VariationalSettings, variational
+
+UNITS = {"energy": "hbar = m = 1", "squared_radius": "hbar = m = 1"}
+
+
+class HarmonicOscillatorSettings(VariationalSettings):
+    """Ground state of particles in a harmonic trap, by variational Monte Carlo."""
+
+    statistics: Literal["boson", "fermion"] = Field("boson", description="bosons, or fermions of spin 1/2")
+    wavefunction: Literal["rbm", "gaussian"] = Field("rbm", description="the trial state")
+
+
+def start(settings: HarmonicOscillatorSettings) -> Run:
+    """The run of these settings."""
+    import nqs  # imported here, so that `born run --help` need not wait for the compiler
+
+    system = nqs.HarmonicOscillator(settings.n_particles, settings.n_dims, settings.omega, settings.statistics)
+    exact = {"energy": system.exact_energy}
+    if settings.statistics == "boson":
+        exact["squared_radius"] = float((0.5 / system.omega).sum())
+    return VariationalRun(variational(system, settings), settings, UNITS, exact)
+
+
+EXPERIMENT = Experiment("harmonic-oscillator", HarmonicOscillatorSettings, start)

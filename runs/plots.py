@@ -1,0 +1,127 @@
+"""Pictures of a result: every function takes a ``Result`` and draws on axes, ``overview`` puts them together."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from .analysis import blocking_curve, smoothed
+from .errors import ResultError, RunFailed
+from .result import Result
+
+BLUE, ORANGE, GREY = "#2a6f97", "#c8553d", "#8a8a8a"
+STYLE = {"linewidth": 1.2, "color": BLUE}
+
+
+def overview(result: Result) -> Figure:
+    """Energy, variance, acceptance and blocking curve on one page. Raises ``ResultError`` without any step."""
+    if not result.n_steps and not result.measurement:
+        raise ResultError(f"expected at least one step to draw, found none (status: {result.status})")
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplot_mosaic([["energy"] * 3, ["variance", "acceptance", "blocking"]], height_ratios=[1.4, 1])
+    for name, draw in PANELS.items():
+        draw(result, panels[name])
+        _tidy(panels[name])
+    figure.suptitle(_title(result), fontsize=12)
+    return figure
+
+
+def save_overview(result: Result, path: Path) -> Path:
+    """Draw ``overview`` into a file whose suffix names the format. Raises ``RunFailed`` if it cannot be written."""
+    figure = overview(result)
+    try:
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise RunFailed(f"cannot draw {path}: {error}") from None
+    return path
+
+
+def _title(result: Result) -> str:
+    config = result.config
+    words = [f"{config[key]} {label}" for key, label in _TITLE.items() if key in config]
+    return "   ".join([result.experiment, *words])
+
+
+_TITLE = {"wavefunction": "wave function", "n_particles": "particles", "n_dims": "dimensions"}
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.6)
+
+
+def _steps(result: Result) -> np.ndarray:
+    return np.arange(1, result.n_steps + 1)
+
+
+def draw_energy(result: Result, axes: Axes) -> None:
+    """The energy of every step with its error band, the exact value and the final measurement."""
+    axes.set(xlabel="step", ylabel="energy", title="Energy")
+    if "energy" in result.trace:
+        energy, error = result.trace["energy"], result.trace["energy_error"]
+        axes.fill_between(_steps(result), energy - error, energy + error, color=BLUE, alpha=0.25, linewidth=0)
+        axes.plot(_steps(result), energy, label="training, one standard error", **STYLE)
+        _focus(axes, energy, result)
+    if "energy" in result.exact:
+        exact = result.exact["energy"]
+        axes.axhline(exact, color=ORANGE, linewidth=1.2, linestyle="--", label=f"exact {exact:.8g}")
+    if "energy" in result.measurement:
+        estimate = result.energy
+        label = f"measured {str(estimate).partition(' [')[0]}"
+        axes.errorbar(
+            [result.n_steps + 1], [estimate.mean], [estimate.error], fmt="o", color="black", ms=4, label=label
+        )
+    axes.legend(frameon=False, loc="upper right")
+
+
+def _focus(axes: Axes, energy: np.ndarray, result: Result) -> None:
+    """Limits that show the later steps well; the steep beginning may leave the picture."""
+    later = energy[len(energy) // 10 :]
+    values = [later.min(), later.max(), *([result.exact["energy"]] if "energy" in result.exact else [])]
+    low, high = min(values), max(values)
+    margin = 0.15 * (high - low) or 1e-6
+    axes.set_ylim(low - margin, high + 2 * margin)
+
+
+def draw_variance(result: Result, axes: Axes) -> None:
+    """The variance of the local energy, which vanishes for an exact state."""
+    axes.set(xlabel="step", title="Variance of the local energy")
+    if "variance" in result.trace:
+        axes.plot(_steps(result), result.trace["variance"], **STYLE)
+        if (result.trace["variance"] > 0).all():
+            axes.set_yscale("log")
+
+
+def draw_acceptance(result: Result, axes: Axes) -> None:
+    """The fraction of accepted moves and its running mean."""
+    axes.set(xlabel="step", title="Acceptance", ylim=(0, 1.02))
+    if "acceptance" in result.trace:
+        column = result.trace["acceptance"]
+        axes.plot(_steps(result), column, color=BLUE, alpha=0.35, linewidth=0.8)
+        axes.plot(_steps(result), smoothed(column, 10), **STYLE)
+
+
+def draw_blocking(result: Result, axes: Axes) -> None:
+    """The error of the measured energy against the size of the blocks: it is honest on the plateau."""
+    axes.set(xlabel="block size", title="Error of the energy by blocking")
+    curve = blocking_curve(result)
+    if curve is None:
+        axes.text(0.5, 0.5, "not measured yet", transform=axes.transAxes, ha="center", color=GREY)
+        return
+    axes.errorbar(curve.size, curve.error, curve.error_of_error, fmt="o-", ms=3, capsize=2, **STYLE)
+    if "energy" in result.measurement:
+        axes.axhline(result.energy.error, color=ORANGE, linewidth=1.2, linestyle="--", label="quoted error")
+        axes.legend(frameon=False, loc="best")
+    axes.set_xscale("log", base=2)
+    axes.set_ylim(bottom=0)
+
+
+PANELS = {
+    "energy": draw_energy,
+    "variance": draw_variance,
+    "acceptance": draw_acceptance,
+    "blocking": draw_blocking,
+}

@@ -1,0 +1,114 @@
+"""What a run shows while it runs: a bar on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+from typing import Any, Self
+
+from .experiments.experiment import Progress
+
+N_LINES = 20  # plain lines for each phase
+SHOWN = ("energy", "loss", "acceptance")
+
+
+def describe(progress: Progress) -> str:
+    """The numbers that a reader follows: ``energy 3.00124 +- 0.00031  acceptance 0.98``."""
+    numbers = progress.numbers
+    known = [name for name in SHOWN if name in numbers] or list(numbers)[:3]
+    return "  ".join(f"{name} {_value(name, numbers)}" for name in known)
+
+
+def _value(name: str, numbers: Any) -> str:
+    error = numbers.get(f"{name}_error")
+    if error is None:
+        return f"{numbers[name]:.4g}"
+    return f"{numbers[name]:.6f} +- {error:.6f}"
+
+
+def clock(seconds: float) -> str:
+    """12 s, 3:05 or 1:02:30."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{seconds:02d}"
+    return f"{minutes}:{seconds:02d}" if minutes else f"{seconds} s"
+
+
+class Display:
+    """Shows nothing; the base of the displays."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def phase(self, name: str) -> None:
+        """A phase begins."""
+
+    def advance(self, progress: Progress) -> None:
+        """A step is done."""
+
+    def warn(self, message: str) -> None:
+        """Something casts doubt on the numbers."""
+
+
+class Lines(Display):
+    """About twenty lines for each phase, for logs and pipes."""
+
+    def phase(self, name: str) -> None:
+        self.name, self.first, self.shown = name, 0, -1
+
+    def advance(self, progress: Progress) -> None:
+        if not self.first:
+            self.first, self.started = progress.done, time.perf_counter()
+        mark = N_LINES * progress.done // progress.total
+        if mark != self.shown:
+            self.shown = mark
+            head = f"{self.name} {progress.done}/{progress.total}"
+            print(f"{head}  {describe(progress)}{self._left(progress)}", flush=True)
+
+    def _left(self, progress: Progress) -> str:
+        behind = progress.done - self.first
+        if not behind or progress.done == progress.total:
+            return ""
+        seconds = (time.perf_counter() - self.started) / behind * (progress.total - progress.done)
+        return f"  {clock(seconds)} left"
+
+    def warn(self, message: str) -> None:
+        print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+class Bar(Display):
+    """A progress bar with the numbers and the time left, for a terminal."""
+
+    def __enter__(self) -> Self:
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn  # a fifth of a second, on terminals only
+        from rich.progress import Progress as Bars
+
+        columns = (
+            TextColumn("{task.description:9}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("[cyan]{task.fields[numbers]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        self.bars = Bars(*columns)
+        self.bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bars.stop()
+
+    def phase(self, name: str) -> None:
+        self.task = self.bars.add_task(name, total=None, numbers="")
+
+    def advance(self, progress: Progress) -> None:
+        self.bars.update(self.task, completed=progress.done, total=progress.total, numbers=describe(progress))
+
+    def warn(self, message: str) -> None:
+        self.bars.console.print(f"[yellow]warning:[/yellow] {message}", highlight=False)
+
+
+def display_for(stream: Any) -> Display:
+    """A bar if ``stream`` is a terminal, plain lines if not."""
+    return Bar() if stream.isatty() else Lines()

@@ -1,0 +1,101 @@
+"""A result as text: a few lines for the terminal, or Markdown with everything in it."""
+
+from collections.abc import Iterable
+
+from .analysis import comparisons
+from .progress import clock
+from .result import Result
+
+
+def summary(result: Result) -> str:
+    """What a reader wants to know first."""
+    lines = [f"{result.experiment}: {result.status} after {result.n_steps} steps"]
+    if result.failure:
+        lines.append(f"failed: {result.failure}")
+    if not result.measurement:
+        lines.extend(_last_row(result))
+    compared = {row.name: row for row in comparisons(result)}
+    for name, measurement in result.measurement.items():
+        lines.append(f"{_label(name):16}{measurement.estimate} {measurement.unit}".rstrip())
+        if name in compared:
+            row = compared[name]
+            difference = f"difference {row.difference:+.2g}, {row.sigmas:+.1f} sigma"
+            lines.append(f"{'  exact':16}{row.exact:.10g}   {difference}")
+    lines.extend(f"warning: {text}" for text in result.warnings)
+    return "\n".join(lines)
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _last_row(result: Result) -> Iterable[str]:
+    if result.n_steps and "energy" in result.trace:
+        energy, error = result.trace["energy"][-1], result.trace["energy_error"][-1]
+        yield f"{'last energy':16}{energy:.6f} +- {error:.6f}"
+        if "energy" in result.exact:
+            yield f"{'  exact':16}{result.exact['energy']:.10g}"
+
+
+def report(result: Result) -> str:
+    """The whole result as Markdown."""
+    parts = [
+        f"# {result.experiment}\n",
+        _table(("", ""), _facts(result)),
+        "## Measurements\n",
+        _measurements(result),
+        "## Training\n",
+        _training(result),
+        "## Configuration\n",
+        _table(("field", "value"), ((name, str(value)) for name, value in result.config.items())),
+        "## Versions\n",
+        _table(("package", "version"), result.versions.items()),
+    ]
+    if result.warnings:
+        parts[2:2] = ["## Warnings\n", "\n".join(f"- {text}" for text in result.warnings) + "\n"]
+    return "\n".join(parts)
+
+
+def _facts(result: Result) -> list[tuple[str, str]]:
+    facts = [("status", result.status), ("created", result.created), ("steps", str(result.n_steps))]
+    if result.n_steps and "wall_time" in result.trace:
+        facts.append(("training time", clock(float(result.trace["wall_time"][-1]))))
+    if result.failure:
+        facts.append(("failure", result.failure))
+    return facts
+
+
+def _measurements(result: Result) -> str:
+    if not result.measurement:
+        return "None yet.\n"
+    rows = []
+    compared = {row.name: row for row in comparisons(result)}
+    for name, measurement in result.measurement.items():
+        e = measurement.estimate
+        row = compared.get(name)
+        exact, sigmas = (f"{row.exact:.10g}", f"{row.sigmas:+.1f}") if row else ("", "")
+        numbers = (
+            f"{e.mean:.10g}",
+            f"{e.error:.2g}",
+            exact,
+            sigmas,
+            f"{e.tau:.3g}",
+            f"{e.r_hat:.4f}",
+            f"{e.n_eff:.4g}",
+        )
+        rows.append((_label(name), *numbers, measurement.unit))
+    return _table(("quantity", "value", "error", "exact", "sigmas", "tau", "R-hat", "n_eff", "unit"), rows)
+
+
+def _training(result: Result) -> str:
+    if not result.n_steps:
+        return "No steps yet.\n"
+    rows = [(_label(name), f"{column[0]:.8g}", f"{column[-1]:.8g}") for name, column in result.trace.items()]
+    return _table(("quantity", "first step", "last step"), rows)
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = tuple(head)
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines.extend("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join(lines) + "\n"

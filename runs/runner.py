@@ -1,0 +1,137 @@
+"""Run an experiment into a result file, and continue one that was stopped."""
+
+import os
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError, ResultError, RunFailed, UsageError
+from .experiments import find
+from .experiments.experiment import Experiment, Progress, Run
+from .experiments.settings import Settings
+from .interrupts import Interrupts
+from .lock import only_writer
+from .progress import Display
+from .reading import open_result
+from .recorder import Recorder
+from .result import Result
+
+EXPECTED = (ArithmeticError, ValueError, MemoryError)  # their messages are written for the user
+
+
+def start(experiment: Experiment, settings: Settings, path: Path, display: Display) -> Result:
+    """Run from the beginning. The result has the status "finished" or, after Ctrl-C, "interrupted".
+
+    Raises ``UsageError`` for settings that do not go together or a file that exists, ``RunFailed`` for a run that
+    stopped by itself; what was done before is in the file then, with the status "failed".
+    """
+    path = Path(os.path.realpath(path))
+    with only_writer(path):
+        if path.exists():
+            _check_overwrite(path, settings.overwrite)
+        run = _make(experiment, settings)
+        config = settings.model_dump(mode="json")
+        result = Result(experiment.name, config, settings.seed, exact=dict(run.exact))
+        recorder = Recorder(path, result, settings.checkpoint)
+        recorder.save("running")
+        return _drive(run, recorder, display)
+
+
+def resume(path: Path, display: Display) -> Result:
+    """Continue a run that was stopped or killed, to the same bits as if it had not been; errors as in ``start``."""
+    path = Path(os.path.realpath(path))
+    with only_writer(path):
+        result = open_result(path)
+        if result.status == "finished":
+            return result
+        experiment = find(result.experiment)
+        settings = experiment.settings.model_validate(result.config)
+        run = _make(experiment, settings)
+        _restore(run, result, path)
+        return _drive(run, Recorder(path, result, settings.checkpoint), display)
+
+
+def _make(experiment: Experiment, settings: Settings) -> Run:
+    try:
+        return experiment.start(settings)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _check_overwrite(path: Path, overwrite: bool) -> None:
+    try:
+        result = open_result(path)
+    except ResultError as error:
+        raise UsageError(f"{error}; it will not be replaced: choose another --out") from None
+    if not overwrite:
+        found = f"{path} holds a result ({result.status}, {result.n_steps} steps)"
+        resumable = "" if result.status == "finished" else f"continue it with `born resume {path}`, "
+        raise UsageError(f"{found}: {resumable}choose another --out, or replace it with --overwrite")
+
+
+def _restore(run: Run, result: Result, path: Path) -> None:
+    """Put the run where the saved state is, and drop the rows of the trace that lie after it."""
+    step = 0 if result.state is None else result.state.get("step")
+    if not isinstance(step, int) or not 0 <= step <= result.n_steps:
+        raise ResultError(f"{path}: expected a state after at most {result.n_steps} steps, found {step!r}")
+    result.trace = {name: column[:step] for name, column in result.trace.items()}
+    result.failure = ""
+    if result.state is not None:
+        try:
+            run.restore(result.state)
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
+            raise ResultError(f"{path}: the saved state does not fit its configuration ({error})") from None
+
+
+def _drive(run: Run, recorder: Recorder, display: Display) -> Result:
+    result = recorder.result
+    with Interrupts() as interrupts, warnings.catch_warnings(), display:
+        _pass_warnings_on(result, display)
+        try:
+            for progress in _work(run, recorder, display):
+                display.advance(progress)
+                if interrupts.received:
+                    recorder.save("interrupted", run.state())
+                    return result
+                if recorder.due():
+                    recorder.save("running", run.state())
+            result.measurement, result.samples = dict(run.measurements()), dict(run.samples())
+            recorder.save("finished", run.state())
+        except RunFailed:
+            raise
+        except Exception as error:
+            raise _failure(error, recorder) from error
+    return result
+
+
+def _work(run: Run, recorder: Recorder, display: Display) -> Iterator[Progress]:
+    display.phase("training")
+    for progress in run.training():
+        recorder.append(progress.numbers)
+        yield progress
+    display.phase("measuring")
+    yield from run.measuring()
+
+
+def _pass_warnings_on(result: Result, display: Display) -> None:
+    def show(message: Any, category: type[Warning], *where: Any) -> None:
+        text = str(message)
+        if text not in result.warnings:
+            result.warnings.append(text)
+            display.warn(text)
+
+    for category in (UserWarning, RuntimeWarning):
+        warnings.simplefilter("always", category)
+    warnings.showwarning = show
+
+
+def _failure(error: Exception, recorder: Recorder) -> RunFailed:
+    """Save what there is, and say what happened and what was saved."""
+    message = str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}"
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = "" if isinstance(error, EXPECTED) else f" ({Path(where.filename).name}, line {where.lineno})"
+    recorder.result.failure = message + place
+    recorder.save("failed")
+    return RunFailed(f"{message}{place}\nsaved {recorder.result.n_steps} steps in {recorder.path}")
