@@ -30,6 +30,7 @@ import numba
 import numpy as np
 from numba.core import types
 from numba.core.caching import FunctionCache
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -120,8 +121,8 @@ def generic(function: Function) -> Any:
         def _(psi, x):
             return -np.sum(psi.alpha * x**2)
 
-    The body of the declaration is not used: without an implementation the call is a ``TypeError`` that names
-    the classes that have one.
+    The body of the declaration is not used: without an implementation the call is a ``TypeError``, inside a compiled
+    kernel Numba's ``TypingError``, that names the classes that have one.
     """
 
     @functools.singledispatch
@@ -147,7 +148,9 @@ def generic(function: Function) -> Any:
 
         def select(model: Any, *rest: Any) -> Any:
             implementation = dispatch.dispatch(_class_of(model))
-            return None if implementation is dispatch.dispatch(object) else implementation
+            if implementation is dispatch.dispatch(object):
+                raise TypingError(_no_implementation(_class_of(model)))
+            return implementation
 
         options = {"fastmath": FAST_MATH, **OPTIONS}
         overload(dispatch, jit_options=options, strict=False)(select)
