@@ -102,10 +102,13 @@ def integrated_autocorrelation_time(values: ArrayLike) -> float:
 
 
 def steps_needed(n_chains: int, n_steps: int, tau: float) -> int:
-    """Steps per chain, more than ``n_steps``, that hold the window at ``tau`` and leave enough degrees of freedom."""
+    """Steps per chain that hold the window at ``tau`` and leave enough degrees of freedom.
+
+    At least twice the present ``n_steps``: the tau of a chain that is too short is more often too small than too large.
+    """
     width = math.ceil(2.5 * max(tau, 1.0))
-    needed = max(math.ceil(ENOUGH_DEGREES_OF_FREEDOM * (2 * width + 1) / n_chains), 2 * width)
-    return needed if needed > n_steps else 2 * n_steps
+    needed = math.ceil(ENOUGH_DEGREES_OF_FREEDOM * (2 * width + 1) / n_chains)
+    return max(needed, 2 * width, 2 * n_steps)
 
 
 def split_r_hat(values: ArrayLike, rank_normalized: bool = False) -> float:
@@ -119,11 +122,11 @@ def split_r_hat(values: ArrayLike, rank_normalized: bool = False) -> float:
     values that are all equal; infinite if every chain stands still at another value.
     Source: Vehtari, Gelman, Simpson, Carpenter, Buerkner, Bayesian Analysis 16, 667 (2021), eqs. 1-4, 14.
     """
-    chains = as_chains(values)
+    halves = _halves(as_chains(values))
     if not rank_normalized:
-        return r_hat_of_blocks(chains)
-    folded = np.abs(chains - np.median(chains))
-    return max(r_hat_of_blocks(_normal_scores(chains)), r_hat_of_blocks(_normal_scores(folded)))
+        return _r_hat(halves)
+    folded = np.abs(halves - np.median(halves))
+    return max(_r_hat(_normal_scores(halves)), _r_hat(_normal_scores(folded)))
 
 
 def _normal_scores(values: Array) -> Array:
@@ -135,16 +138,24 @@ def _normal_scores(values: Array) -> Array:
     return ndtri((rank - 0.375) / (values.size + 0.25))
 
 
-def r_hat_of_blocks(blocks: Array, size: int = 1, within: float = 0.0) -> float:
+def r_hat_of_blocks(blocks: Array, size: int, within: float) -> float:
     """Split R-hat from means of blocks of ``size`` steps and the sum of squares ``within`` the blocks."""
-    half = blocks.shape[1] // 2
-    n = half * size
-    if half < 1 or n < 2:
-        return float("nan")
-    halves = np.concatenate([blocks[:, :half], blocks[:, -half:]])
-    means = halves.mean(axis=1)
-    squares = size * np.sum((halves - means[:, None]) ** 2) + within
-    variance_within = squares / (len(halves) * (n - 1))
+    return _r_hat(_halves(blocks), size, within)
+
+
+def _halves(chains: Array) -> Array:
+    """The first and the last halves of all chains; an odd step in the middle is left out."""
+    half = chains.shape[1] // 2
+    return np.concatenate([chains[:, :half], chains[:, chains.shape[1] - half :]])
+
+
+def _r_hat(chains: Array, size: int = 1, within: float = 0.0) -> float:
+    n = chains.shape[1] * size
+    if n < 2:
+        return math.nan
+    means = chains.mean(axis=1)
+    squares = size * np.sum((chains - means[:, None]) ** 2) + within
+    variance_within = squares / (len(chains) * (n - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.sqrt((n - 1) / n + means.var(ddof=1) / variance_within))
 
@@ -167,7 +178,7 @@ def blocking(values: ArrayLike, significance: float = 0.01) -> Blocking:
     rises until the blocks are longer than the autocorrelation, and then stays. The plateau is the first size from
     which on no correlation between neighbouring blocks is seen: the sum of z_k^2 over this and all larger sizes,
     where z_k is the lag-1 correlation in units of its standard deviation, is below the 1 - ``significance`` quantile
-    of chi squared. None if even the largest blocks are correlated.
+    of chi squared. None if that leaves fewer than 11 blocks: too few to see a correlation, or to give an error.
     Sources: Flyvbjerg and Petersen, J. Chem. Phys. 91, 461 (1989); the test: Jonsson, Phys. Rev. E 98, 043304 (2018),
     with neighbours counted within each chain.
     """
@@ -185,7 +196,7 @@ def blocking_of_blocks(blocks: Array, size: int, significance: float) -> Blockin
         even = blocks.shape[1] // 2 * 2
         blocks, size = (blocks[:, :even:2] + blocks[:, 1:even:2]) / 2, 2 * size
     n, error = np.array(counts), np.array(errors)
-    plateau = _plateau(np.array(scores), significance)
+    plateau = _plateau(np.array(scores), n, significance)
     return Blocking(np.array(sizes), n, error, error / np.sqrt(2 * (n - 1)), plateau)
 
 
@@ -200,9 +211,10 @@ def _lag_one_score(blocks: Array) -> float:
     return float((products * blocks.size / squares + pairs / blocks.size) / np.sqrt(pairs))
 
 
-def _plateau(scores: Array, significance: float) -> int | None:
+def _plateau(scores: Array, n_blocks: NDArray[np.int64], significance: float) -> int | None:
     from scipy.special import chdtri  # costs 0.2 s of start-up, needed only here
 
     remaining = np.cumsum(scores[::-1] ** 2)[::-1]
     passed = remaining < chdtri(np.arange(len(scores), 0, -1), significance)
+    passed &= n_blocks > ENOUGH_DEGREES_OF_FREEDOM
     return int(np.argmax(passed)) if passed.any() else None
