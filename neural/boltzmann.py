@@ -18,7 +18,7 @@ The methods work on batches, v of shape (n_samples, n_visible), with NumPy; the 
 and compiled are in ``neural.boltzmann_kernels``, except for the innermost loop, which is here.
 
 Sources: Smolensky, in Parallel Distributed Processing 1 (1986), ch. 6; Hinton, Neural Computation 14 (2002) 1771;
-Gaussian visibles in this scaling: Cho, Ilin, Raiko, ICANN (2011), eq. 3.
+Gaussian visibles in this scaling: Cho, Ilin, Raiko, ICANN (2011).
 """
 
 from typing import Any, NamedTuple, Self
