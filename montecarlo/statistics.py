@@ -77,11 +77,11 @@ def estimate(values: ArrayLike, warn: bool = True) -> Estimate:
 def _warn_if_too_short(result: Estimate, n_chains: int) -> None:
     if result.too_short:
         chains = (
-            f"{n_chains} chains of {result.n // n_chains} steps" if n_chains > 1 else f"A chain of {result.n} steps"
+            f"{n_chains} chains of {result.n // n_chains} steps" if n_chains > 1 else f"one chain of {result.n} steps"
         )
         message = (
-            f"{chains} at tau {result.tau:.3g} leave the error with {result.dof:.1f} degrees of freedom, "
-            f"{ENOUGH_DEGREES_OF_FREEDOM:.0f} are wanted: run at least {result.steps_needed} steps per chain, "
+            f"with {chains} at tau {result.tau:.3g} the error has {result.dof:.1f} degrees of freedom instead of "
+            f"{ENOUGH_DEGREES_OF_FREEDOM:.0f} or more: run at least {result.steps_needed} steps per chain, "
             f"or {MANY_CHAINS} independent chains"
         )
         warnings.warn(message, ChainTooShortWarning, stacklevel=3)
