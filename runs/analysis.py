@@ -29,15 +29,31 @@ def comparisons(result: Result) -> list[Comparison]:
     return rows
 
 
-def blocking_curve(result: Result):
-    """The blocking curve of the measured energy, or None before a measurement (``montecarlo.statistics.Blocking``)."""
+class BlockingCurve(NamedTuple):
+    """The error of the mean from blocks of ``size`` steps, and the uncertainty of that error."""
+
+    size: np.ndarray
+    error: np.ndarray
+    error_of_error: np.ndarray
+
+
+def blocking_curve(result: Result) -> BlockingCurve | None:
+    """The blocking curve of the measured energy, or None before a measurement.
+
+    The last steps of a chain may fill no block of a large size. Errors are scaled to the full number of samples, so
+    that all sizes can be compared.
+    """
     from montecarlo.statistics import Accumulator
 
     saved = (result.state or {}).get("measured", {})
     if "energy" not in saved:
         return None
     accumulator = Accumulator.from_state(saved["energy"])
-    return accumulator.blocking() if accumulator.n_steps > 1 else None
+    if accumulator.blocks.size < 2:
+        return None
+    curve = accumulator.blocking()
+    scale = np.sqrt(curve.size * curve.n_blocks / (len(accumulator.blocks) * accumulator.n_steps))
+    return BlockingCurve(curve.size, curve.error * scale, curve.error_of_error * scale)
 
 
 def smoothed(column: np.ndarray, width: int) -> np.ndarray:

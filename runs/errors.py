@@ -10,7 +10,7 @@ class BornError(Exception):
     status = 1
 
 
-class UsageError(BornError, ValueError):
+class UsageError(BornError):
     """The command, a configuration or a file that was given cannot be used."""
 
     status = 2

@@ -108,12 +108,15 @@ def draw_blocking(result: Result, axes: Axes) -> None:
     """The error of the measured energy against the size of the blocks: it is honest on the plateau."""
     axes.set(xlabel="block size", title="Error of the energy by blocking")
     curve = blocking_curve(result)
-    if curve is None:
-        axes.text(0.5, 0.5, "not measured yet", transform=axes.transAxes, ha="center", color=GREY)
+    if curve is None or not curve.error.max() > 0:
+        axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color=GREY)
         return
-    axes.errorbar(curve.size, curve.error, curve.error_of_error, fmt="o-", ms=3, capsize=2, **STYLE)
+    exponent = int(np.floor(np.log10(curve.error.max())))
+    unit = 10.0**exponent
+    axes.set_ylabel(f"$10^{{{exponent}}}$")
+    axes.errorbar(curve.size, curve.error / unit, curve.error_of_error / unit, fmt="o-", ms=3, capsize=2, **STYLE)
     if "energy" in result.measurement:
-        axes.axhline(result.energy.error, color=ORANGE, linewidth=1.2, linestyle="--", label="quoted error")
+        axes.axhline(result.energy.error / unit, color=ORANGE, linewidth=1.2, linestyle="--", label="quoted error")
         axes.legend(frameon=False, loc="best")
     axes.set_xscale("log", base=2)
     axes.set_ylim(bottom=0)

@@ -34,8 +34,9 @@ class Recorder:
             self.columns[name].append(float(value))
 
     def due(self) -> bool:
-        """Whether it is time to save: after ``seconds``, or later where saving takes long."""
-        return time.perf_counter() - self._saved_at > max(self.seconds, self._cost / OVERHEAD)
+        """Whether it is time to save: after ``seconds``, or later where saving takes long; always for 0 seconds."""
+        wait = max(self.seconds, self._cost / OVERHEAD) if self.seconds else 0.0
+        return time.perf_counter() - self._saved_at >= wait
 
     def save(self, status: str, state: dict[str, Any] | None = None) -> None:
         """Write the file, with a new state or with the one of the last save."""

@@ -1,0 +1,158 @@
+"""A run that is killed continues to the same bits, and never leaves a broken file."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import walk
+
+from runs.errors import BusyError, ResultError
+from runs.lock import is_locked, lock_name, only_writer
+from runs.reading import open_result
+from runs.store import temporary_name
+
+# Saving after every step makes it likely that a kill hits a save.
+ARGUMENTS = "run random-walk --checkpoint 0 --pause 0.001 --n-steps 12 --n-measure 6".split()
+
+
+def assert_same(left, right):
+    """Two results agree to the last bit in all that does not name the time or the place."""
+    assert_same_tree(without_time(left.trace), without_time(right.trace))
+    assert_same_tree(left.state, right.state)
+    assert_same_tree(left.samples, right.samples)
+    assert repr(left.measurement) == repr(right.measurement)
+    assert (left.status, left.seed, left.exact) == (right.status, right.seed, right.exact)
+
+
+def without_time(trace):
+    return {name: column for name, column in trace.items() if name != "wall_time"}
+
+
+def assert_same_tree(left, right):
+    assert left.keys() == right.keys()
+    for name, leaf in left.items():
+        if isinstance(leaf, dict):
+            assert_same_tree(leaf, right[name])
+        else:
+            assert type(leaf) is type(right[name])
+            assert bits(leaf) == bits(right[name])
+
+
+def bits(leaf):
+    return (leaf.dtype, leaf.shape, leaf.tobytes()) if isinstance(leaf, np.ndarray) else repr(leaf)
+
+
+def finish(processes, arguments):
+    process = processes.Process(target=walk.born, args=(arguments,))
+    process.start()
+    process.join(30)
+    return process.exitcode
+
+
+def wait_for(path):
+    deadline = time.perf_counter() + 30
+    while not path.exists():
+        assert time.perf_counter() < deadline
+        time.sleep(0.001)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(processes, tmp_path_factory):
+    """The whole run and the seconds it takes, once the server of processes is warm."""
+    directory = tmp_path_factory.mktemp("uninterrupted")
+    assert finish(processes, [*ARGUMENTS, "--n-steps", "1", "--out", str(directory / "warm.h5")]) == 0
+    started = time.perf_counter()
+    assert finish(processes, [*ARGUMENTS, "--out", str(directory / "walk.h5")]) == 0
+    return open_result(directory / "walk.h5"), time.perf_counter() - started
+
+
+@pytest.mark.parametrize("kill", range(20))
+def test_killed_at_a_random_time_continues_to_the_same_bits(kill, processes, uninterrupted, tmp_path):
+    expected, duration = uninterrupted
+    path = tmp_path / "walk.h5"
+    process = processes.Process(target=walk.born, args=([*ARGUMENTS, "--out", str(path)],))
+    process.start()
+    time.sleep(np.random.default_rng([7, kill]).uniform(0, duration))
+    process.kill()  # SIGKILL, unless it is done already
+    process.join()
+    if path.exists():
+        assert open_result(path).status in ("running", "finished")
+        again = ["resume", str(path)]
+    else:  # killed before the run began
+        again = [*ARGUMENTS, "--out", str(path)]
+    assert finish(processes, again) == 0
+    assert_same(open_result(path), expected)
+    assert os.listdir(tmp_path) == ["walk.h5"]
+
+
+def test_a_kill_within_a_save_leaves_the_file_of_the_save_before(tmp_path, born):
+    """The worst moment: half of the new contents are on the disk, under the temporary name."""
+    assert born("run random-walk --out walk.h5")[0] == 0
+    path = tmp_path / "walk.h5"
+    before = path.read_bytes()
+    temporary_name(path).write_bytes(before[: len(before) // 2])
+    assert open_result(path).status == "finished"
+    assert born("run random-walk --out walk.h5 --overwrite")[0] == 0
+    assert not temporary_name(path).exists()
+
+
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_finishes_the_step_and_saves(number, name, processes, uninterrupted, tmp_path):
+    path = tmp_path / "walk.h5"
+    process = processes.Process(target=walk.born, args=([*ARGUMENTS, "--pause", "0.02", "--out", str(path)],))
+    process.start()
+    wait_for(path)
+    os.kill(process.pid, number)
+    process.join(30)
+    assert process.exitcode == 130
+    stopped = open_result(path)
+    assert stopped.status == "interrupted"
+    assert stopped.state is not None
+    assert stopped.n_steps == stopped.state["step"] < 12
+    assert finish(processes, ["resume", str(path)]) == 0
+    assert_same(open_result(path), uninterrupted[0])
+
+
+def test_a_second_writer_is_refused(born, tmp_path):
+    path = tmp_path / "walk.h5"
+    with only_writer(path):
+        assert is_locked(path)
+        with pytest.raises(BusyError, match="another run is writing"), only_writer(path):
+            pass
+        status, _, errors = born("run random-walk --out walk.h5")
+        assert (status, "another run is writing" in errors) == (2, True)
+    assert not is_locked(path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_lock_of_a_dead_process_blocks_nobody(born, tmp_path):
+    lock_name(tmp_path / "walk.h5").write_text("")
+    assert born("run random-walk --out walk.h5")[0] == 0
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_was_saved(processes, tmp_path):
+    path = tmp_path / "walk.h5"
+    assert finish(processes, [*ARGUMENTS, "--n-steps", "5", "--out", str(path)]) == 0
+    size = path.stat().st_size
+    full = tmp_path / "full.h5"
+    process = processes.Process(target=walk.born, args=([*ARGUMENTS, "--out", str(full)], size - 1000))
+    process.start()
+    process.join(30)
+    assert process.exitcode == 1
+    assert open_result(full).status == "running"
+    assert sorted(os.listdir(tmp_path)) == ["full.h5", "walk.h5"]
+    assert finish(processes, ["resume", str(full)]) == 0
+
+
+def test_a_state_that_does_not_fit_is_refused(born, tmp_path):
+    import h5py
+
+    assert born("run random-walk --nan-at 3 --checkpoint 0 --out walk.h5")[0] == 1
+    with h5py.File(tmp_path / "walk.h5", "r+") as file:
+        del file["state/generator"]
+    status, _, errors = born("resume walk.h5")
+    assert (status, "does not fit" in errors) == (2, True)
+    with pytest.raises(ResultError):
+        open_result(tmp_path / "nothing.h5")
