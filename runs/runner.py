@@ -28,7 +28,7 @@ def start(experiment: Experiment, settings: Settings, path: Path, display: Displ
     stopped by itself; what was done before is in the file then, with the status "failed".
     """
     path = Path(os.path.realpath(path))
-    with only_writer(path):
+    with Interrupts() as interrupts, only_writer(path):
         if path.exists():
             _check_overwrite(path, settings.overwrite)
         run = _make(experiment, settings)
@@ -36,13 +36,13 @@ def start(experiment: Experiment, settings: Settings, path: Path, display: Displ
         result = Result(experiment.name, config, settings.seed, exact=dict(run.exact))
         recorder = Recorder(path, result, settings.checkpoint)
         recorder.save("running")
-        return _drive(run, recorder, display)
+        return _drive(run, recorder, display, interrupts)
 
 
 def resume(path: Path, display: Display) -> Result:
     """Continue a run that was stopped or killed, to the same bits as if it had not been; errors as in ``start``."""
     path = Path(os.path.realpath(path))
-    with only_writer(path):
+    with Interrupts() as interrupts, only_writer(path):
         result = open_result(path)
         if result.status == "finished":
             return result
@@ -50,7 +50,7 @@ def resume(path: Path, display: Display) -> Result:
         settings = experiment.settings.model_validate(result.config)
         run = _make(experiment, settings)
         _restore(run, result, path)
-        return _drive(run, Recorder(path, result, settings.checkpoint), display)
+        return _drive(run, Recorder(path, result, settings.checkpoint), display, interrupts)
 
 
 def _make(experiment: Experiment, settings: Settings) -> Run:
@@ -85,9 +85,9 @@ def _restore(run: Run, result: Result, path: Path) -> None:
             raise ResultError(f"{path}: the saved state does not fit its configuration ({error})") from None
 
 
-def _drive(run: Run, recorder: Recorder, display: Display) -> Result:
+def _drive(run: Run, recorder: Recorder, display: Display, interrupts: Interrupts) -> Result:
     result = recorder.result
-    with Interrupts() as interrupts, warnings.catch_warnings(), display:
+    with warnings.catch_warnings(), display:
         _pass_warnings_on(result, display)
         try:
             for progress in _work(run, recorder, display):

@@ -14,7 +14,7 @@ class HarmonicOscillatorSettings(VariationalSettings):
     """Ground state of particles in a harmonic trap, by variational Monte Carlo."""
 
     statistics: Literal["boson", "fermion"] = Field("boson", description="bosons, or fermions of spin 1/2")
-    wavefunction: Literal["rbm", "gaussian"] = Field("rbm", description="the trial state")
+    wavefunction: Literal["rbm", "gaussian", "neural"] = Field("rbm", description="the trial state")
 
 
 def start(settings: HarmonicOscillatorSettings) -> Run:

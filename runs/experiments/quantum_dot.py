@@ -13,7 +13,7 @@ UNITS = {"energy": "hartree", "squared_radius": "bohr^2"}
 class QuantumDotSettings(VariationalSettings):
     """Ground state of two electrons in a harmonic trap, by variational Monte Carlo. Atomic units."""
 
-    wavefunction: Literal["rbm", "rbm-jastrow", "gaussian-jastrow"] = Field(
+    wavefunction: Literal["rbm", "rbm-jastrow", "gaussian-jastrow", "neural-jastrow"] = Field(
         "rbm-jastrow", description="the trial state"
     )
 

@@ -21,7 +21,8 @@ class VariationalSettings(Settings):
     n_particles: int = Field(2, ge=1, le=10_000, description="number of particles")
     n_dims: int = Field(2, ge=1, le=3, description="number of dimensions")
     omega: Frequencies = Field(1.0, description="frequency of the trap")
-    n_hidden: int = Field(4, ge=1, le=100_000, description="hidden units of the network")
+    n_hidden: int = Field(4, ge=1, le=100_000, description="hidden units, of a feed-forward network in each layer")
+    n_layers: int = Field(1, ge=1, le=20, description="hidden layers, of a feed-forward network only")
     train_sigma: bool = Field(False, description="train the widths of the Gaussian visible units, too")
     optimizer: Literal["sr", "adam", "gradient-descent"] = Field("sr", description="sr: stochastic reconfiguration")
     learning_rate: float = Field(0.1, gt=0, le=100, allow_inf_nan=False, description="size of an optimizer step")
@@ -114,7 +115,7 @@ def variational(system: "System", settings: Any) -> "nqs.VMC":
 
 
 def _neural(nqs: Any, system: Any, settings: Any) -> Any:
-    return nqs.Neural(system, hidden=(settings.n_hidden,), seed=settings.seed)
+    return nqs.Neural(system, (settings.n_hidden,) * settings.n_layers, symmetry="pooled", seed=settings.seed)
 
 
 def _rbm(nqs: Any, system: Any, settings: Any) -> Any:
