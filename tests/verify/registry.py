@@ -1,0 +1,50 @@
+"""Accuracy checks: functions that measure something and set it beside a reference."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One comparison. It passes when the value is within its ``limit``.
+
+    With errors, the limit is in standard errors on both sides: |value - reference| <= limit * sigma with
+    sigma^2 = error^2 + reference_error^2. Without any error, it is an absolute distance. ``below=True`` asks for
+    value <= reference + limit instead, in the same units.
+    """
+
+    name: str
+    value: float
+    error: float
+    reference: float
+    reference_error: float = 0.0
+    limit: float = 4.0
+    below: bool = False
+
+    @property
+    def sigma(self) -> float:
+        return math.hypot(self.error, self.reference_error)
+
+    @property
+    def distance(self) -> float:
+        """The difference in standard errors, or as it is without any error."""
+        difference = self.value - self.reference
+        return difference / self.sigma if self.sigma else difference
+
+    @property
+    def passed(self) -> bool:
+        distance = self.distance if self.below else abs(self.distance)
+        return distance <= self.limit  # False for NaN
+
+
+Case = Callable[[], Iterable[Row]]
+CASES: dict[str, Case] = {}
+
+
+def case(function: Case) -> Case:
+    """Register a check under its name. Its docstring's first line is shown above its rows."""
+    name = function.__name__.replace("_", "-")
+    if name in CASES:
+        raise ValueError(f"expected one check named {name!r}, found two")
+    CASES[name] = function
+    return function
