@@ -39,6 +39,10 @@ def _normal_density(z: Array) -> Array:
     return INV_SQRT_2PI * np.exp(-0.5 * z * z)
 
 
+def _log_one_plus_exp(z: Array) -> Array:
+    return np.maximum(z, 0.0) + np.log1p(np.exp(-np.abs(z)))
+
+
 def _flat(z: Array, a: Array) -> Array:
     return np.zeros_like(z)
 
@@ -49,7 +53,7 @@ ACTIVATIONS = {
     "tanh": Activation(np.tanh, lambda z, a: 1 - a * a, lambda z, a: -2 * a * (1 - a * a)),
     "relu": Activation(lambda z: np.maximum(z, 0.0), lambda z, a: (z > 0) * 1.0, _flat),
     "leaky_relu": Activation(lambda z: np.maximum(z, LEAK * z), lambda z, a: np.where(z > 0, 1.0, LEAK), _flat),
-    "softplus": Activation(lambda z: np.logaddexp(0.0, z), lambda z, a: expit(z), lambda z, a: expit(z) * expit(-z)),
+    "softplus": Activation(_log_one_plus_exp, lambda z, a: expit(z), lambda z, a: expit(z) * expit(-z)),
     "gelu": Activation(
         lambda z: z * ndtr(z),
         lambda z, a: ndtr(z) + z * _normal_density(z),
