@@ -53,7 +53,7 @@ class StochasticReconfiguration:
     """
 
     learning_rate: float | Schedule = 0.05
-    shift: float | Schedule = 1e-3
+    shift: float | Schedule = 1e-4
     max_distance: float = 0.5
     method: str = "auto"
     tolerance: float = 1e-5
@@ -86,7 +86,7 @@ class StochasticReconfiguration:
 
     def solve(self, centred: "Centred", deviations: np.ndarray, shift: float, start: np.ndarray) -> Solution:
         """(S + shift)^-1 O^T e / n for the centred log-derivatives and energies."""
-        method = cheapest(*centred.shape) if self.method == "auto" else self.method
+        method = cheapest(centred.jacobian) if self.method == "auto" else self.method
         if method == "parameters":
             return Solution(_solve_parameters(centred, deviations, shift), method, 0)
         if method == "samples":
@@ -143,12 +143,13 @@ class Centred:
         return self.jacobian.dense() - self.mean
 
 
-def cheapest(n_samples: int, n_parameters: int) -> str:
-    """The method with the fewest multiplications, when the log-derivatives have no structure."""
+def cheapest(jacobian: Jacobian) -> str:
+    """The method with the fewest multiplications."""
+    n, p = jacobian.shape
     costs = {
-        "parameters": n_samples * n_parameters**2 + n_parameters**3 / 3,
-        "samples": n_parameters * n_samples**2 + n_samples**3 / 3,
-        "iterations": ITERATIONS_EXPECTED * 2 * n_samples * n_parameters,
+        "parameters": n * p**2 / 2 + p**3 / 3,
+        "samples": p * n**2 / 2 + n**3 / 3,
+        "iterations": ITERATIONS_EXPECTED * 2 * jacobian.cost,
     }
     return min(costs, key=costs.__getitem__)
 

@@ -205,8 +205,14 @@ class VMC:
         """The result of the last measurement, with warnings where it should not be believed."""
         if not self._measured:
             raise ValueError("nothing was measured for these parameters: call measure(n_samples) first")
-        estimates = {name: accumulator.estimate() for name, accumulator in self._measured.items()}
-        energy, acceptance = estimates.pop("energy"), estimates.pop("acceptance").mean
+        measured = dict(self._measured)
+        acceptance = measured.pop("acceptance").estimate(warn=False).mean
+        estimates = {name: accumulator.estimate() for name, accumulator in measured.items()}
+        energy = estimates.pop("energy")
+        if energy.r_hat > 1.05:
+            self._warn(
+                "r_hat", f"R-hat {energy.r_hat:.3f} is above 1.05: the chains disagree; measure or burn in longer"
+            )
         self._check(energy, acceptance)
         return Measurement(energy, estimates, acceptance)
 
