@@ -16,9 +16,8 @@ The cross-entropies take logits, not probabilities, in nats, and neither overflo
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import expit
 
-from neural.activations import unknown
+from neural.activations import sigmoid, unknown
 
 Array = np.ndarray
 Loss = Callable[[Array, Array], tuple[float, Array]]
@@ -43,7 +42,7 @@ def binary_cross_entropy(outputs: Array, targets: Array) -> tuple[float, Array]:
     """
     targets = _same_shape(outputs, targets)
     terms = np.maximum(outputs, 0.0) - outputs * targets + np.log1p(np.exp(-np.abs(outputs)))
-    return float(np.mean(terms)), (expit(outputs) - targets) / outputs.size
+    return float(np.mean(terms)), (sigmoid(outputs) - targets) / outputs.size
 
 
 def categorical_cross_entropy(outputs: Array, targets: Array) -> tuple[float, Array]:
