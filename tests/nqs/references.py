@@ -1,0 +1,84 @@
+"""log psi of every factor written once more, in torch and without any cleverness: the oracle of the contract tests."""
+
+import functools
+import itertools
+
+import numpy as np
+import torch
+
+import nqs
+from neural.activations import NAMES
+
+Parameters = dict[str, torch.Tensor]
+ACTIVATIONS = {"tanh": torch.tanh, "softplus": torch.nn.functional.softplus, "identity": lambda z: z}
+
+
+@functools.singledispatch
+def log_psi(psi, parameters: Parameters, x: torch.Tensor) -> torch.Tensor:
+    """log psi of one configuration x, for parameters of the names and shapes of ``psi.named_parameters()``."""
+    raise NotImplementedError(type(psi))
+
+
+@log_psi.register(nqs.Gaussian)
+def _(psi, parameters, x):
+    return -(parameters["alpha"] * x**2).sum()
+
+
+@log_psi.register(nqs.GaussianRBM)
+def _(psi, parameters, x):
+    variance = torch.exp(2 * parameters["log_sigma"])
+    theta = parameters["hidden_bias"] + torch.einsum("id,idj->j", x / variance, parameters["weights"])
+    free_energy = ((x - parameters["visible_bias"]) ** 2 / (2 * variance)).sum() - torch.log(1 + torch.exp(theta)).sum()
+    return -free_energy * psi.power
+
+
+@log_psi.register(nqs.PadeJastrow)
+def _(psi, parameters, x):
+    beta, n_dims = torch.exp(parameters["log_beta"]), x.shape[1]
+    total = torch.zeros(())
+    for i, j in itertools.combinations(range(len(x)), 2):
+        equal = psi.n_up >= 0 and (i < psi.n_up) == (j < psi.n_up)
+        cusp, b = (1 / (n_dims + 1), beta[1]) if equal else (1 / (n_dims - 1), beta[0])
+        r = torch.linalg.norm(x[i] - x[j])
+        total = total + cusp * r / (1 + b * r)
+    return total
+
+
+@log_psi.register(nqs.Neural)
+def _(psi, parameters, x):
+    if len(psi.exponents):
+        inputs = torch.stack([(x ** torch.tensor(k)).prod(dim=1).mean() for k in psi.exponents])
+    else:
+        inputs = torch.sort(x[:, 0]).values if psi.is_sorted else x.flatten()
+    theta, start = parameters["net.theta"], 0
+    for n_in, n_out, code in zip(psi.net.sizes[:-1], psi.net.sizes[1:], psi.net.codes, strict=True):
+        middle, stop = start + n_in * n_out, start + (n_in + 1) * n_out
+        z = theta[start:middle].reshape(n_out, n_in) @ inputs + theta[middle:stop]
+        inputs, start = ACTIVATIONS[NAMES[code]](z), stop
+    return inputs[0] - (parameters["alpha"] * x**2).sum()
+
+
+@log_psi.register(nqs.Product)
+def _(psi, parameters, x):
+    def part(side: str) -> Parameters:
+        return {n.removeprefix(f"{side}."): p for n, p in parameters.items() if n.startswith(f"{side}.")}
+
+    return log_psi(psi.left, part("left"), x) + log_psi(psi.right, part("right"), x)
+
+
+def derivatives(psi, x: np.ndarray) -> tuple[float, np.ndarray, float, np.ndarray]:
+    """log psi, its gradient, its Laplacian and its log-derivatives at one configuration, by automatic differentiation."""
+    parameters = {name: torch.tensor(array, requires_grad=True) for name, array in psi.named_parameters().items()}
+    position = torch.tensor(x, requires_grad=True)
+    value = log_psi(psi, parameters, position)
+    (gradient,) = torch.autograd.grad(value, position, retain_graph=True)
+    hessian = torch.autograd.functional.hessian(
+        lambda flat: log_psi(psi, parameters, flat.reshape(x.shape)), position.detach().flatten()
+    )
+    slopes = torch.autograd.grad(value, list(parameters.values()))
+    return (
+        value.item(),
+        gradient.numpy(),
+        torch.trace(torch.as_tensor(hessian)).item(),
+        torch.cat([slope.flatten() for slope in slopes]).numpy(),
+    )

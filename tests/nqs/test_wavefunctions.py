@@ -1,0 +1,365 @@
+"""What every wave function of particles promises, tried on every factor and on products."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import nqs
+from montecarlo.metropolis import accept, refresh, workspace
+from neural.jit import COMPILED, kernel
+from neural.parameters import flatten, unflatten
+from nqs.wavefunctions.wavefunction import (
+    drift,
+    gradient_laplacian,
+    jacobian,
+    log_psi,
+    log_ratio,
+    proposed_drift,
+    row_size,
+    write_row,
+)
+from tests.nqs import references
+
+TRAP = nqs.HarmonicOscillator(3, 2, omega=(1.0, 1.7))
+LINE = nqs.HarmonicOscillator(4, 1)
+DOT = nqs.QuantumDot(n_particles=2, n_dims=3, omega=0.5)
+FOUR_ELECTRONS = DOT._replace(n_particles=4, n_up=2)
+
+
+def rbm(system: nqs.HarmonicOscillator | nqs.QuantumDot = TRAP, **options) -> nqs.GaussianRBM:
+    return nqs.GaussianRBM(system, n_hidden=3, seed=1, scale=0.6, **options)
+
+
+def neural(system: nqs.HarmonicOscillator | nqs.QuantumDot, **options) -> nqs.Neural:
+    return nqs.Neural(system, hidden=(5, 4), seed=2, scale=0.5, **options)
+
+
+# One line for each factor and product: its name, how it is made.
+WAVE_FUNCTIONS: dict[str, Callable[[], nqs.WaveFunction]] = {
+    "Gaussian": lambda: nqs.Gaussian(TRAP, alpha=np.array([0.4, 0.9])),
+    "GaussianRBM": lambda: rbm(),
+    "GaussianRBM amplitude": lambda: rbm(represents="amplitude"),
+    "GaussianRBM trained sigma": lambda: rbm(train_sigma=True, sigma=np.array([0.8, 0.6])),
+    "PadeJastrow bosons": lambda: nqs.PadeJastrow(TRAP, beta=0.7),
+    "PadeJastrow two electrons": lambda: nqs.PadeJastrow(DOT),
+    "PadeJastrow four electrons": lambda: nqs.PadeJastrow(FOUR_ELECTRONS)._replace(log_beta=np.array([0.1, -0.4])),
+    "Neural": lambda: neural(TRAP),
+    "Neural sorted": lambda: neural(LINE, symmetry="sorted"),
+    "Neural pooled": lambda: neural(TRAP, symmetry="pooled", degree=3, activation="softplus"),
+    "Gaussian * (GaussianRBM * PadeJastrow)": lambda: nqs.Gaussian(DOT) * (rbm(DOT) * nqs.PadeJastrow(DOT, beta=0.4)),
+}
+
+
+@pytest.fixture(params=WAVE_FUNCTIONS)
+def psi(request):
+    return WAVE_FUNCTIONS[request.param]()
+
+
+def configurations(psi: nqs.WaveFunction, n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, *psi.shape))
+
+
+def is_trained(psi: nqs.WaveFunction) -> np.ndarray:
+    """Which parameters are trained: all but the widths of an RBM that are fixed."""
+    if isinstance(psi, nqs.Product):
+        return np.concatenate([is_trained(psi.left), is_trained(psi.right)])
+    frozen = isinstance(psi, nqs.GaussianRBM) and not psi.train_sigma
+    names = [(name, array.size) for name, array in psi.named_parameters().items()]
+    return np.concatenate([np.full(size, not (frozen and name == "log_sigma")) for name, size in names])
+
+
+# Moves
+
+
+@kernel
+def _walk(psi, work, x, new, accepted, ratios, drifts, proposed_drifts, values, gradient, row):
+    """Move one particle after the other; in the end evaluate everything from the workspace as the moves left it."""
+    refresh(psi, work, x)
+    for k in range(new.shape[0]):
+        i = k % x.shape[0]
+        drift(psi, work, x, i, drifts[k])
+        ratios[k] = log_ratio(psi, work, x, i, new[k])
+        proposed_drift(psi, work, x, i, new[k], proposed_drifts[k])
+        if accepted[k]:
+            accept(psi, work, x, i, new[k])
+            for d in range(x.shape[1]):
+                x[i, d] = new[k, d]
+    values[0] = log_psi(psi, work, x)
+    values[1] = gradient_laplacian(psi, work, x, gradient)
+    write_row(psi, work, x, row)
+
+
+class Walk:
+    """Moves of one particle after the other, of which two in three are accepted, and what the kernel says of them."""
+
+    def __init__(self, psi: nqs.WaveFunction, n_moves: int) -> None:
+        rng = np.random.default_rng(3)
+        n_particles, n_dims = psi.shape
+        self.particle = np.arange(n_moves) % n_particles
+        new = rng.standard_normal((n_moves, n_dims))
+        accepted = rng.random(n_moves) < 2 / 3
+        self.before = np.empty((n_moves, n_particles, n_dims))
+        x = configurations(psi, 1)[0]
+        first = x.copy()
+        for k, i in enumerate(self.particle):
+            self.before[k] = x
+            x[i] = np.where(accepted[k], new[k], x[i])
+        self.last = x
+        self.proposed = self.before.copy()
+        self.proposed[np.arange(n_moves), self.particle] = new
+        self.ratios = np.empty(n_moves)
+        self.drifts, self.proposed_drifts = np.zeros((2, n_moves, n_dims))
+        self.values, self.gradient, self.row = np.empty(2), np.zeros(psi.shape), np.empty(row_size(psi))
+        out = self.ratios, self.drifts, self.proposed_drifts, self.values, self.gradient, self.row
+        _walk(psi, workspace(psi), first, new, accepted, *out)
+        assert np.array_equal(first, self.last)
+
+
+def of_particle(psi: nqs.WaveFunction, x: np.ndarray, particle: np.ndarray) -> np.ndarray:
+    return psi.gradient_laplacian(x)[0][np.arange(len(x)), particle]
+
+
+def test_ratio_and_drifts_of_a_move_equal_recomputation(psi):
+    walk = Walk(psi, 200)
+    exact = psi.log_psi(walk.proposed) - psi.log_psi(walk.before)
+    np.testing.assert_allclose(walk.ratios, exact, rtol=1e-12, atol=1e-12)
+    for found, x in ((walk.drifts, walk.before), (walk.proposed_drifts, walk.proposed)):
+        np.testing.assert_allclose(found, of_particle(psi, x, walk.particle), rtol=1e-12, atol=1e-12)
+
+
+def test_workspace_after_many_moves_equals_a_fresh_one(psi):
+    walk = Walk(psi, 10_000 if COMPILED else 1000)
+    gradient, laplacian = psi.gradient_laplacian(walk.last)
+    log_derivatives = jacobian(psi, walk.row[None]).dense()[0]
+    np.testing.assert_allclose(walk.values, [psi.log_psi(walk.last), laplacian], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(walk.gradient, gradient, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(log_derivatives, psi.log_derivatives(walk.last), rtol=1e-9, atol=1e-9)
+
+
+# Derivatives
+
+
+def test_values_and_derivatives_equal_those_of_automatic_differentiation(psi):
+    for x in configurations(psi, 3):
+        value, gradient, laplacian, log_derivatives = references.derivatives(psi, x)
+        np.testing.assert_allclose(psi.log_psi(x), value, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(psi.gradient_laplacian(x)[0], gradient, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(psi.gradient_laplacian(x)[1], laplacian, rtol=1e-11, atol=1e-12)
+        expected = np.where(is_trained(psi), log_derivatives, 0.0)
+        np.testing.assert_allclose(psi.log_derivatives(x), expected, rtol=1e-11, atol=1e-12)
+
+
+STEP_SIZES = 0.5 ** np.arange(4, 10)
+
+
+def order(differences: Callable[[float], np.ndarray], exact: np.ndarray) -> float:
+    """The power of the step size with which the error of differences falls, by regression over a sweep."""
+    errors = [np.linalg.norm(differences(h) - exact) for h in STEP_SIZES]
+    return np.polyfit(np.log(STEP_SIZES), np.log(errors), 1)[0]
+
+
+def ratio_to(psi: nqs.WaveFunction, x: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """psi(x') / psi(x). Differences are taken of psi, not of log psi, of which those of a Gaussian have no error."""
+    return lambda shifted: np.exp(psi.log_psi(shifted) - psi.log_psi(x))
+
+
+@pytest.fixture
+def x_and_shifts(psi):
+    """A configuration, and all displacements of one coordinate by 1, shape (n_coordinates, n_particles, n_dims)."""
+    x = configurations(psi, 1, seed=7)[0]
+    return x, np.eye(x.size).reshape(x.size, *x.shape)
+
+
+def test_gradient_is_the_limit_of_central_differences(psi, x_and_shifts):
+    x, shifts = x_and_shifts
+    ratio = ratio_to(psi, x)
+    gradient = psi.gradient_laplacian(x)[0].ravel()
+    assert order(lambda h: (ratio(x + h * shifts) - ratio(x - h * shifts)) / (2 * h), gradient) == pytest.approx(
+        2, abs=0.05
+    )
+
+
+def test_laplacian_is_the_limit_of_central_differences(psi, x_and_shifts):
+    """nabla^2 psi / psi = nabla^2 log psi + |nabla log psi|^2"""
+    x, shifts = x_and_shifts
+    ratio = ratio_to(psi, x)
+    gradient, laplacian = psi.gradient_laplacian(x)
+    assert order(
+        lambda h: np.sum(ratio(x + h * shifts) + ratio(x - h * shifts) - 2, keepdims=True) / h**2,
+        laplacian + np.sum(gradient**2),
+    ) == pytest.approx(2, abs=0.05)
+
+
+def test_log_derivatives_are_the_limit_of_central_differences(psi):
+    x = configurations(psi, 1, seed=7)[0]
+    parameters = psi.parameters
+    directions = np.eye(parameters.size)[is_trained(psi)]
+
+    def amplitude(vector: np.ndarray) -> float:
+        return np.exp(psi.with_parameters(vector).log_psi(x) - psi.log_psi(x))
+
+    def differences(h: float) -> np.ndarray:
+        pairs = [(amplitude(parameters + h * d), amplitude(parameters - h * d)) for d in directions]
+        return np.array([(plus - minus) / (2 * h) for plus, minus in pairs])
+
+    assert order(differences, psi.log_derivatives(x)[is_trained(psi)]) == pytest.approx(2, abs=0.05)
+
+
+# Parameters and shapes
+
+
+def test_parameters_round_trip(psi):
+    vector = np.random.default_rng(5).standard_normal(psi.n_parameters)
+    changed = psi.with_parameters(vector)
+    assert type(changed) is type(psi)
+    assert np.array_equal(changed.parameters, vector)
+    assert np.array_equal(flatten(unflatten(psi, psi.parameters)), psi.parameters)
+    assert {n: a.shape for n, a in changed.named_parameters().items()} == {
+        n: a.shape for n, a in psi.named_parameters().items()
+    }
+    with pytest.raises(ValueError, match=f"expected a vector of {psi.n_parameters} parameters"):
+        psi.with_parameters(vector[1:])
+
+
+def test_batches_of_any_shape(psi):
+    x = configurations(psi, 6).reshape(2, 3, *psi.shape)
+    gradient, laplacian = psi.gradient_laplacian(x)
+    assert psi.log_psi(x).shape == laplacian.shape == (2, 3)
+    assert gradient.shape == x.shape
+    assert psi.log_derivatives(x).shape == (2, 3, psi.n_parameters)
+    assert psi.log_psi(x[1, 2]) == psi.log_psi(x)[1, 2]
+    assert psi.gradient_laplacian(x[1, 2])[1] == laplacian[1, 2]
+    assert psi.log_psi(x[:0]).shape == (0, 3)
+    with pytest.raises(ValueError, match=r"expected configurations of shape \(\.\.\., "):
+        psi.log_psi(np.zeros((5, psi.shape[0] + 1, psi.shape[1])))
+
+
+# Products
+
+
+def test_a_product_adds_logarithms_and_their_derivatives():
+    left, right = nqs.Gaussian(DOT, alpha=0.3), rbm(DOT, train_sigma=True) * nqs.PadeJastrow(DOT)
+    psi = left * right
+    x = configurations(psi, 10)
+    np.testing.assert_allclose(psi.log_psi(x), left.log_psi(x) + right.log_psi(x), rtol=1e-14)
+    for whole, a, b in zip(psi.gradient_laplacian(x), left.gradient_laplacian(x), right.gradient_laplacian(x)):
+        np.testing.assert_allclose(whole, a + b, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(
+        psi.log_derivatives(x), np.hstack([left.log_derivatives(x), right.log_derivatives(x)]), rtol=1e-14
+    )
+    assert np.array_equal(psi.parameters, np.concatenate([left.parameters, right.parameters]))
+    assert list(psi.named_parameters())[-1] == "right.right.log_beta"
+
+
+def test_factors_of_products_of_products():
+    a, b, c = nqs.Gaussian(DOT), nqs.GaussianRBM(DOT), nqs.PadeJastrow(DOT)
+    assert [type(factor) for factor in ((a * b) * c).factors] == [nqs.Gaussian, nqs.GaussianRBM, nqs.PadeJastrow]
+    assert [type(factor) for factor in (a * (b * c)).factors] == [nqs.Gaussian, nqs.GaussianRBM, nqs.PadeJastrow]
+
+
+def test_factors_of_different_systems():
+    with pytest.raises(ValueError, match=r"expected two factors of one system, got Gaussian .* \(3, 2\) and"):
+        nqs.Gaussian(TRAP) * nqs.PadeJastrow(DOT)
+    with pytest.raises(TypeError):
+        nqs.Gaussian(TRAP) * 2.0  # type: ignore[operator]
+
+
+# Single factors
+
+
+def test_rbm_without_weights_is_the_ground_state_of_the_trap():
+    exact = nqs.Gaussian(TRAP)
+    x = configurations(exact, 20)
+    for represents in ("density", "amplitude"):
+        psi = nqs.GaussianRBM(TRAP, n_hidden=2, scale=0.0, represents=represents)
+        difference = psi.log_psi(x) - exact.log_psi(x)
+        np.testing.assert_allclose(difference, difference[0], rtol=1e-13)
+
+
+def test_an_amplitude_is_the_square_of_a_density():
+    """psi = P and psi = sqrt(P) for the same machine."""
+    density, amplitude = (rbm(represents=name, sigma=0.8) for name in ("density", "amplitude"))
+    x = configurations(density, 20)
+    np.testing.assert_allclose(amplitude.log_psi(x), 2 * density.log_psi(x), rtol=1e-14)
+
+
+def test_rbm_of_large_angles_stays_finite():
+    psi = rbm()._replace(hidden_bias=np.array([-2000.0, 2000.0, 1.0]))
+    x = configurations(psi, 5)
+    shifted = psi.log_psi(x) - 2000 * psi.power
+    pinned = psi._replace(hidden_bias=np.array([-60.0, 60.0, 1.0])).log_psi(x) - 60 * psi.power
+    np.testing.assert_allclose(shifted, pinned, atol=1e-10)
+    assert np.isfinite(psi.gradient_laplacian(x)[0]).all()
+
+
+def test_seeds_of_the_weights():
+    assert np.array_equal(rbm().parameters, rbm().parameters)
+    assert not np.array_equal(nqs.GaussianRBM(TRAP, seed=1).weights, nqs.GaussianRBM(TRAP, seed=2).weights)
+    assert not np.array_equal(nqs.Neural(TRAP, seed=1).parameters, nqs.Neural(TRAP, seed=2).parameters)
+
+
+def near_meeting(n_dims: int, r: float) -> np.ndarray:
+    """Two particles at distance r, along the first axis."""
+    x = np.zeros((2, n_dims))
+    x[0] += 0.3
+    x[1] = x[0]
+    x[0, 0] += r
+    return x
+
+
+@pytest.mark.parametrize("n_dims", [2, 3])
+@pytest.mark.parametrize("equal_spins", [False, True])
+def test_cusp_cancels_the_divergence_of_the_repulsion(n_dims, equal_spins):
+    """(H psi) / psi tends to a limit where two electrons meet: it differs from it in proportion to r.
+
+    Equal spins have the antisymmetric factor x_11 - x_21, which is harmonic.
+    """
+    system = nqs.QuantumDot(2, n_dims)._replace(n_up=2 if equal_spins else 1)
+    psi = nqs.PadeJastrow(system, beta=0.6)
+
+    def energy(r: float) -> float:
+        gradient, laplacian = psi.gradient_laplacian(near_meeting(n_dims, r))
+        gradient[:, 0] += np.array([1 / r, -1 / r]) * equal_spins
+        return -0.5 * (laplacian + np.sum(gradient**2) - 2 / r**2 * equal_spins) + 1 / r
+
+    distances = np.array([1e-2, 1e-3, 1e-4])
+    changes = np.array([energy(r) - energy(r / 2) for r in distances])
+    assert np.polyfit(np.log(distances), np.log(np.abs(changes)), 1)[0] == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["PadeJastrow bosons", "Neural sorted", "Neural pooled"])
+def test_symmetric_wave_functions(name):
+    psi = WAVE_FUNCTIONS[name]()
+    x = configurations(psi, 10)
+    gradient, laplacian = psi.gradient_laplacian(x)
+    permutation = np.roll(np.arange(psi.shape[0]), 1)
+    np.testing.assert_allclose(psi.log_psi(x[:, permutation]), psi.log_psi(x), rtol=1e-13)
+    permuted_gradient, permuted_laplacian = psi.gradient_laplacian(x[:, permutation])
+    np.testing.assert_allclose(permuted_gradient, gradient[:, permutation], rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(permuted_laplacian, laplacian, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nqs.Gaussian(TRAP, alpha=-1.0), "expected alpha to be positive, one or 2 numbers, got -1.0"),
+        (lambda: nqs.Gaussian(TRAP, alpha=np.nan), "expected alpha to be positive"),
+        (lambda: nqs.Gaussian(TRAP, alpha=np.ones(3)), "expected alpha to be positive, one or 2 numbers"),
+        (lambda: nqs.GaussianRBM(TRAP, n_hidden=0), "expected n_hidden to be a whole number >= 1, got 0"),
+        (lambda: nqs.GaussianRBM(TRAP, n_hidden=1.5), "expected n_hidden to be a whole number >= 1, got 1.5"),
+        (lambda: nqs.GaussianRBM(TRAP, sigma=0.0), "expected sigma to be a positive number, got 0.0"),
+        (lambda: nqs.GaussianRBM(TRAP, sigma=np.array([1.0, -1.0])), "expected sigma to be a positive number"),
+        (lambda: nqs.GaussianRBM(TRAP, represents="phase"), "one of density, amplitude, got 'phase'"),
+        (lambda: nqs.PadeJastrow(LINE), "expected a system of 2 or 3 dimensions, got 1"),
+        (lambda: nqs.PadeJastrow(TRAP, beta=0.0), "expected beta to be a positive number, got 0.0"),
+        (lambda: nqs.Neural(TRAP, symmetry="sorted"), "expected one dimension for symmetry='sorted', got 2"),
+        (lambda: nqs.Neural(TRAP, symmetry="even"), "one of none, sorted, pooled, got 'even'"),
+        (lambda: nqs.Neural(TRAP, activation="relu"), "expected a smooth activation, got 'relu'"),
+        (lambda: nqs.Neural(TRAP, hidden=(0,)), "expected hidden to be a whole number >= 1, got 0"),
+        (lambda: nqs.Neural(TRAP, symmetry="pooled", degree=-1), "expected degree to be a whole number >= 1, got -1"),
+    ],
+)
+def test_arguments_out_of_range(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
