@@ -5,6 +5,7 @@ A system is a NamedTuple of numbers and arrays with the fields ``n_particles`` a
 ``potential``. Units: hbar = m = e = 1.
 """
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,6 @@ def check_positive_integer(name: str, value: int) -> int:
 
 def check_positive(name: str, value: float) -> float:
     """``value`` as a float, or a ValueError that names what was expected and found."""
-    if not (np.isreal(value) and np.isfinite(value) and value > 0):
-        raise ValueError(f"expected {name} to be a positive number, got {value!r}")
+    if not (isinstance(value, Real) and 0 < value < np.inf):
+        raise ValueError(f"expected {name} to be a positive number, got {value}")
     return float(value)
