@@ -70,7 +70,7 @@ class Outer:
         self.cost = left.size * right.shape[1] + MEMORY_BOUND * right.size
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
-        return np.einsum("sj,sj->s", self.left @ v.reshape(self.left.shape[1], -1), self.right)
+        return np.vecdot(self.left @ v.reshape(self.left.shape[1], -1), self.right)
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
         return (self.left.T @ (u[:, None] * self.right)).ravel()

@@ -56,7 +56,7 @@ class StochasticReconfiguration:
     shift: float | Schedule = 1e-4
     max_distance: float = 0.5
     method: str = "auto"
-    tolerance: float = 1e-5
+    tolerance: float = 1e-4
     max_iterations: int = 500
 
     def __post_init__(self) -> None:

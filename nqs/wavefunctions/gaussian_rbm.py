@@ -218,8 +218,10 @@ def _(psi, work, x, row):
 
 @jacobian.register(GaussianRBM)
 def _(psi, rows):
+    """Columns for a, for b and W together (b_j is the weight of a visible unit that is always 1), for log sigma."""
     n_visible, n_hidden = psi.visible_bias.size, psi.hidden_bias.size
     visible, hidden, widths = np.split(rows, [n_visible, n_visible + n_hidden], axis=1)
-    hidden = psi.power * hidden
     centre = (psi.visible_bias * np.exp(-2 * psi.log_sigma)).ravel()
-    return Blocks((Dense(psi.power * (visible - centre)), Dense(hidden), Outer(visible, hidden), Dense(widths)))
+    with_one = np.hstack([np.ones((len(rows), 1)), visible])
+    blocks = [Dense(psi.power * (visible - centre)), Outer(with_one, psi.power * hidden), Dense(widths)]
+    return Blocks(tuple(blocks))
