@@ -67,7 +67,7 @@ def _(psi, parameters, x):
 
 
 def derivatives(psi, x: np.ndarray) -> tuple[float, np.ndarray, float, np.ndarray]:
-    """log psi, its gradient, its Laplacian and its log-derivatives at one configuration, by automatic differentiation."""
+    """log psi, its gradient, its Laplacian and its log-derivatives at one configuration x."""
     parameters = {name: torch.tensor(array, requires_grad=True) for name, array in psi.named_parameters().items()}
     position = torch.tensor(x, requires_grad=True)
     value = log_psi(psi, parameters, position)

@@ -117,7 +117,7 @@ def test_statistics_by_name():
     [
         (lambda: nqs.HarmonicOscillator(0), "expected n_particles to be a whole number >= 1, got 0"),
         (lambda: nqs.HarmonicOscillator(True), "expected n_particles to be a whole number >= 1, got True"),
-        (lambda: nqs.HarmonicOscillator(2, 1.5), "expected n_dims to be a whole number >= 1, got 1.5"),
+        (lambda: nqs.HarmonicOscillator(2, -1), "expected n_dims to be a whole number >= 1, got -1"),
         (lambda: nqs.HarmonicOscillator(2, 2, -1.0), "expected omega to be a positive number, got -1.0"),
         (lambda: nqs.HarmonicOscillator(2, 2, np.nan), "expected omega to be a positive number, got nan"),
         (lambda: nqs.HarmonicOscillator(2, 2, (1.0, 0.0)), "expected omega to be a positive number, got 0.0"),
@@ -125,7 +125,7 @@ def test_statistics_by_name():
         (lambda: nqs.HarmonicOscillator(2, statistics="anyon"), "one of boson, fermion, got 'anyon'"),
         (lambda: nqs.QuantumDot(3), r"expected n_particles to be 2 \(a pair of opposite spins\), got 3"),
         (lambda: nqs.QuantumDot(2, 1), "expected n_dims to be 2 or 3, got 1"),
-        (lambda: nqs.QuantumDot(2, 2, (1.0, 2.0)), "expected one number for omega, the trap is isotropic"),
+        (lambda: nqs.QuantumDot(omega=(1, 2)), "expected one number for omega, the trap is isotropic"),  # type: ignore
         (lambda: nqs.QuantumDot(2, 2, 0.0), "expected omega to be a positive number, got 0.0"),
     ],
 )

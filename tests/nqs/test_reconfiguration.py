@@ -1,0 +1,194 @@
+"""Stochastic reconfiguration: three ways to one direction, inside a trust region."""
+
+import numpy as np
+import pytest
+
+import nqs
+from neural.optimizers import ExponentialDecay
+from nqs.log_derivatives import Dense, Outer
+from nqs.reconfiguration import METHODS, Centred, StochasticReconfiguration, cheapest
+from nqs.vmc import energy_gradient
+from tests.nqs.convergence import assert_second_order
+
+SHAPES = {"more samples": (200, 12), "more parameters": (30, 80), "one parameter": (50, 1)}
+
+
+class Problem:
+    """Log-derivatives and local energies of some samples, and the textbook solution."""
+
+    def __init__(self, n_samples: int, n_parameters: int, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        scales = np.logspace(0, -2, n_parameters)  # an ill-conditioned metric
+        self.jacobian = Dense(rng.standard_normal((n_samples, n_parameters)) * scales + 1.0)
+        self.energies = rng.standard_normal(n_samples) - 7.0
+        centred = self.jacobian.dense() - self.jacobian.dense().mean(axis=0)
+        self.metric = centred.T @ centred / n_samples
+        self.force = centred.T @ (self.energies - self.energies.mean()) / n_samples
+        self.parameters = rng.standard_normal(n_parameters)
+
+    def direction(self, shift: float) -> np.ndarray:
+        return np.linalg.solve(self.metric + shift * np.eye(len(self.force)), self.force)
+
+
+@pytest.fixture(params=SHAPES)
+def problem(request):
+    return Problem(*SHAPES[request.param])
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shift", [1.0, 1e-3])
+def test_every_method_solves_the_linear_equations(problem, method, shift):
+    optimizer = StochasticReconfiguration(method=method, tolerance=1e-13)
+    centred, deviations = Centred(problem.jacobian), problem.energies - problem.energies.mean()
+    solution = optimizer.solve(centred, deviations, shift, np.zeros(len(problem.force)))
+    expected = problem.direction(shift)
+    np.testing.assert_allclose(solution.direction, expected, rtol=0, atol=1e-11 * np.abs(expected).max())
+
+
+def test_conjugate_gradients_stop_at_their_tolerance(problem):
+    centred, deviations = Centred(problem.jacobian), problem.energies - problem.energies.mean()
+    for tolerance in (1e-2, 1e-6):
+        optimizer = StochasticReconfiguration(method="iterations", tolerance=tolerance)
+        solution = optimizer.solve(centred, deviations, 1e-3, np.zeros(len(problem.force)))
+        residual = problem.force - problem.metric @ solution.direction - 1e-3 * solution.direction
+        assert np.linalg.norm(residual) <= tolerance * np.linalg.norm(problem.force) * (1 + 1e-6)
+        assert solution.iterations > 0
+
+
+def test_conjugate_gradients_start_from_the_last_direction(problem):
+    optimizer = StochasticReconfiguration(learning_rate=1e-3, method="iterations", tolerance=1e-10)
+    state = optimizer.init(len(problem.force))
+    counts = []
+    for _ in range(2):
+        _, state, solution = optimizer.step(problem.parameters, problem.jacobian, problem.energies, state)
+        counts.append(solution.iterations)
+    assert counts[1] == 0 < counts[0]
+
+
+def test_without_a_force_the_parameters_stay(problem):
+    for method in METHODS:
+        optimizer = StochasticReconfiguration(method=method)
+        state = optimizer.init(len(problem.force))
+        after, _, _ = optimizer.step(problem.parameters, problem.jacobian, np.full(len(problem.energies), 3.0), state)
+        assert np.array_equal(after, problem.parameters)
+
+
+def test_step_goes_down_the_natural_gradient(problem):
+    optimizer = StochasticReconfiguration(learning_rate=1e-4, shift=0.1, max_distance=1e3)
+    after, state, _ = optimizer.step(
+        problem.parameters, problem.jacobian, problem.energies, optimizer.init(len(problem.force))
+    )
+    np.testing.assert_allclose(after - problem.parameters, -1e-4 * problem.direction(0.1), rtol=1e-9, atol=1e-14)
+    assert state.step == 1
+
+
+@pytest.mark.parametrize("learning_rate", [1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("max_distance", [0.01, 0.5])
+def test_trust_region_bounds_the_distance(problem, learning_rate, max_distance):
+    """sqrt(d^T S d) is max_distance at most, and exactly that where the step was scaled back."""
+    optimizer = StochasticReconfiguration(learning_rate, shift=1e-3, max_distance=max_distance)
+    after, _, _ = optimizer.step(
+        problem.parameters, problem.jacobian, problem.energies, optimizer.init(len(problem.force))
+    )
+    d, free = after - problem.parameters, -learning_rate * problem.direction(1e-3)
+    wanted = np.sqrt(free @ problem.metric @ free)
+    assert np.sqrt(d @ problem.metric @ d) == pytest.approx(min(wanted, max_distance), rel=1e-9)
+    np.testing.assert_allclose(d / np.linalg.norm(d), free / np.linalg.norm(free), atol=1e-9)
+
+
+def test_distance_is_the_spread_of_the_change_of_log_psi():
+    """To first order in the step, for a wave function: std(log psi_after - log psi_before) over the samples."""
+    system = nqs.HarmonicOscillator(2, 2)
+    psi = nqs.GaussianRBM(system, n_hidden=3, scale=0.5)
+    x = system.first_configurations(500, np.random.default_rng(0))
+    energies = np.random.default_rng(1).standard_normal(500)
+    optimizer = StochasticReconfiguration(learning_rate=1e6, max_distance=1e-4)
+    after, _, _ = optimizer.step(
+        psi.parameters, Dense(psi.log_derivatives(x)), energies, optimizer.init(psi.n_parameters)
+    )
+    change = psi.with_parameters(after).log_psi(x) - psi.log_psi(x)
+    assert change.std() == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_schedules_are_asked_for_the_step(problem):
+    optimizer = StochasticReconfiguration(ExponentialDecay(1e-4, 0.5), shift=ExponentialDecay(1.0, 0.1))
+    state = optimizer.init(len(problem.force))
+    parameters = problem.parameters
+    for k in range(3):
+        after, state, _ = optimizer.step(parameters, problem.jacobian, problem.energies, state)
+        expected = -1e-4 * 0.5**k * problem.direction(0.1**k)
+        np.testing.assert_allclose(after - parameters, expected, rtol=1e-8, atol=1e-14)
+        parameters = after
+
+
+def test_the_cheapest_method_by_shape_and_structure():
+    def dense(n_samples: int, n_parameters: int) -> Dense:
+        return Dense(np.broadcast_to(0.0, (n_samples, n_parameters)))
+
+    assert cheapest(dense(10_000, 10)) == "parameters"
+    assert cheapest(dense(100, 100_000)) == "samples"
+    assert cheapest(dense(10_000, 10_000)) == "iterations"
+    narrow = np.broadcast_to(0.0, (2000, 200))
+    assert cheapest(dense(2000, 200 * 200)) == "samples"
+    assert cheapest(Outer(narrow, narrow)) == "iterations"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rate": 0.0}, "expected learning_rate to be a positive number, got 0.0"),
+        ({"learning_rate": float("nan")}, "expected learning_rate to be a positive number, got nan"),
+        ({"shift": -1e-3}, "expected shift to be a positive number, got -0.001"),
+        ({"max_distance": 0.0}, "expected max_distance to be a positive number, got 0.0"),
+        ({"tolerance": 0.0}, "expected tolerance to be a positive number, got 0.0"),
+        ({"max_iterations": 0}, "expected max_iterations to be a positive number, got 0"),
+        ({"method": "exact"}, "one of auto, parameters, samples, iterations, got 'exact'"),
+    ],
+)
+def test_arguments_out_of_range(options, message):
+    with pytest.raises(ValueError, match=message):
+        StochasticReconfiguration(**options)
+
+
+# The gradient of the energy, exactly: expectation values by quadrature on a line
+
+
+class Quadrature:
+    """<E_L> and its gradient for one particle on a line; for functions that vanish at the ends the error is tiny."""
+
+    x = np.linspace(-9.0, 9.0, 2001).reshape(-1, 1, 1)
+
+    def __init__(self, psi: nqs.WaveFunction) -> None:
+        weights = np.exp(2 * psi.log_psi(self.x))
+        gradient, laplacian = psi.gradient_laplacian(self.x)
+        local = -0.5 * (laplacian + gradient.ravel() ** 2) + 0.5 * self.x.ravel() ** 2
+        probabilities = weights / weights.sum()
+        self.energy = float(probabilities @ local)
+        # A weighted covariance is the covariance of samples that count equally, with the weights in one of its factors.
+        self.deviations = len(local) * probabilities * (local - self.energy)
+        self.gradient = energy_gradient(Dense(psi.log_derivatives(self.x)), self.deviations)
+
+
+@pytest.mark.parametrize("name", ["Gaussian", "GaussianRBM"])
+def test_energy_gradient_is_the_derivative_of_the_energy(name):
+    system = nqs.HarmonicOscillator(1, 1)
+    psi = {
+        "Gaussian": nqs.Gaussian(system, alpha=0.3),
+        "GaussianRBM": nqs.GaussianRBM(system, n_hidden=2, scale=1.0, train_sigma=True, seed=1),
+    }[name]
+    parameters, shifts = psi.parameters, np.eye(psi.n_parameters)
+
+    def energy(vector: np.ndarray) -> float:
+        return Quadrature(psi.with_parameters(vector)).energy
+
+    def differences(h: float) -> np.ndarray:
+        return np.array([energy(parameters + h * d) - energy(parameters - h * d) for d in shifts]) / (2 * h)
+
+    assert_second_order(differences, Quadrature(psi).gradient)
+
+
+def test_energy_gradient_of_a_gaussian():
+    """E = alpha / 2 + 1 / (8 alpha), dE / d alpha = 1/2 - 1 / (8 alpha^2)"""
+    quadrature = Quadrature(nqs.Gaussian(nqs.HarmonicOscillator(1, 1), alpha=0.3))
+    assert quadrature.energy == pytest.approx(0.15 + 1 / 2.4, rel=1e-12)
+    assert quadrature.gradient == pytest.approx([0.5 - 1 / 0.72], rel=1e-12)
