@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from neural import feedforward_kernels as kernels
 from neural.feedforward import FeedForward
@@ -62,11 +63,12 @@ def measure(sizes: tuple[int, ...]) -> dict[str, float]:
         sweep.__name__: nanoseconds(lambda sweep=sweep: sweep(net, work, x, out))
         for sweep in (values, gradients, laplacians, parameter_gradients)
     }
-    return times | {"numpy_laplacians": nanoseconds(lambda: net.laplacian(x), repetitions=5)}
+    return times | {"numpy_laplacians": nanoseconds(lambda: net.laplacian(x), repetitions=20)}
 
 
 def main() -> None:
-    times = {"-".join(map(str, sizes)): measure(sizes) for sizes in ARCHITECTURES}
+    with threadpool_limits(1):
+        times = {"-".join(map(str, sizes)): measure(sizes) for sizes in ARCHITECTURES}
     print(json.dumps({"benchmark": "feedforward", "unit": "ns per walker", "activation": "tanh", **times}))
 
 

@@ -14,7 +14,7 @@ from neural.jit import kernel
 
 Array = np.ndarray
 
-TILED = 32  # inputs of a layer from which tiles of outputs pay
+TILED = 32  # inputs of a layer from which taking four outputs together pays
 
 
 class Workspace(NamedTuple):
@@ -34,15 +34,15 @@ class Workspace(NamedTuple):
     curvature: Array
 
 
-def workspace(net: FeedForward, n_directions: int | None = None) -> Workspace:
-    """Space for the kernels on ``net``; ``n_directions`` of ``laplacian_along``, d_in if not given.
+def workspace(net: FeedForward, n_directions: int = 0) -> Workspace:
+    """Space for the kernels on ``net``; ``n_directions`` is that of ``laplacian_along``, if it is used.
 
     Raises ``ValueError`` unless the network has one output.
     """
     if net.sizes[-1] != 1:
         raise ValueError(f"the kernels are for networks with one output, this one has {net.sizes[-1]}")
     total, widest = net.sizes.sum(), net.sizes.max()
-    n = int(net.sizes[0]) if n_directions is None else n_directions
+    n = max(int(net.sizes[0]), n_directions)
     rows = (2 + n + n % 2) * widest  # a, J and D; ``_product`` takes two at a time
     return Workspace(
         values=np.zeros(total),
@@ -120,9 +120,12 @@ def laplacian_along(
     """The output and its Laplacian for y, where the inputs x(y) are themselves functions of coordinates y.
 
     ``jacobian`` d x_i / d y_c, shape (n_directions, d_in); ``second`` the Laplacian of each x_i for y, shape (d_in,).
-    The gradient for y goes to ``gradient``, shape (n_directions,).
+    The gradient for y goes to ``gradient``, shape (n_directions,). Raises ``ValueError`` if the workspace was made for
+    fewer directions.
     """
     n, d = jacobian.shape
+    if work.left.size < (2 + n + n % 2) * work.slope.size:
+        raise ValueError("expected a workspace with more directions: make it by workspace(net, n_directions)")
     _copy(x, work.left)
     for c in range(n):
         _copy(jacobian[c], work.left[(c + 1) * d :])
@@ -178,32 +181,24 @@ def _backward(net: FeedForward, work: Workspace) -> None:
 
 
 # A layer's ``parameters`` are the rows of W^T, one for each output, then b. Rows are slices of flat vectors, as a
-# reshape costs more than a row; with many inputs, four outputs together save loads and overlap the sums.
+# reshape costs more than a row.
 
 
 @kernel
 def _affine(parameters: Array, a: Array, z: Array) -> None:
     """z = a W + b."""
-    n_in, n_out = a.size, z.size
-    bias = parameters[n_out * n_in :]
-    tiled = n_out - n_out % 4 if n_in >= TILED else 0
-    for o in range(0, tiled, 4):
-        w0, w1 = parameters[o * n_in : (o + 1) * n_in], parameters[(o + 1) * n_in : (o + 2) * n_in]
-        w2, w3 = parameters[(o + 2) * n_in : (o + 3) * n_in], parameters[(o + 3) * n_in : (o + 4) * n_in]
-        z0 = z1 = z2 = z3 = 0.0
-        for i in range(n_in):
-            z0 += a[i] * w0[i]
-            z1 += a[i] * w1[i]
-            z2 += a[i] * w2[i]
-            z3 += a[i] * w3[i]
-        z[o], z[o + 1], z[o + 2], z[o + 3] = z0 + bias[o], z1 + bias[o + 1], z2 + bias[o + 2], z3 + bias[o + 3]
-    for o in range(tiled, n_out):
+    n_in = a.size
+    bias = parameters[z.size * n_in :]
+    for o in range(z.size):
         z[o] = bias[o] + _dot(a, parameters[o * n_in : (o + 1) * n_in])
 
 
 @kernel
 def _product(parameters: Array, n_rows: int, n_in: int, rows: Array, n_out: int, out: Array) -> None:
-    """out = rows W, for (n_rows, n_in) and (n_rows, n_out) held flat; pairs of rows, an odd one writes one row more."""
+    """out = rows W, for (n_rows, n_in) and (n_rows, n_out) held flat, where an odd number of rows writes one more.
+
+    Two rows share each weight, and with many inputs four outputs each input, so that fewer numbers are loaded.
+    """
     tiled = n_out - n_out % 4 if n_in >= TILED else 0
     for r in range(0, n_rows, 2):
         x, y = rows[r * n_in : (r + 1) * n_in], rows[(r + 1) * n_in : (r + 2) * n_in]
@@ -225,7 +220,11 @@ def _product(parameters: Array, n_rows: int, n_in: int, rows: Array, n_out: int,
             yw[o], yw[o + 1], yw[o + 2], yw[o + 3] = y0, y1, y2, y3
         for o in range(tiled, n_out):
             w = parameters[o * n_in : (o + 1) * n_in]
-            xw[o], yw[o] = _dot(x, w), _dot(y, w)
+            x0 = y0 = 0.0
+            for i in range(n_in):
+                x0 += x[i] * w[i]
+                y0 += y[i] * w[i]
+            xw[o], yw[o] = x0, y0
 
 
 @kernel

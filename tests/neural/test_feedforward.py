@@ -182,6 +182,12 @@ def test_kernels_need_one_output():
         kernels.workspace(network((3, 4, 2)))
 
 
+def test_workspace_for_fewer_directions_is_an_error():
+    net = network((2, 4, 1))
+    with pytest.raises(ValueError, match=r"workspace\(net, n_directions\)"):
+        kernels.laplacian_along(net, kernels.workspace(net), np.ones(2), np.ones((5, 2)), np.ones(2), np.empty(5))
+
+
 # ---- The model ----
 
 
