@@ -17,8 +17,8 @@ from montecarlo.metropolis import (
     run_block,
     workspace,
 )
-from neural.jit import copy
 from montecarlo.random import Seed, generator_states, restore_generators, spawn
+from neural.jit import copy
 
 NOISE_BYTES = 2**22  # random numbers drawn ahead for one block: few enough to stay in the cache
 
@@ -31,7 +31,8 @@ class Configurations(NamedTuple):
 
 @observe.register(Configurations)
 def _(observer, target, work, x, chain, sample):
-    copy(x, observer.out[chain, sample])
+    if observer.out.shape[1] > 0:
+        copy(x, observer.out[chain, sample])
 
 
 class Chains:
@@ -108,16 +109,16 @@ class Chains:
         """Run ``n_sweeps`` sweeps under an ``observer`` that records nothing (its arrays have no samples).
 
         Over the first half the step of the proposal is tuned, then it is frozen. After round t it is multiplied by
-        exp((acceptance - wanted) * 4 / sqrt(t)), a Robbins-Monro search for the acceptance that suits the proposal. Returns the acceptance after freezing.
+        exp((acceptance - wanted) * 4 / sqrt(t)), a Robbins-Monro search for the acceptance that suits the proposal.
+        Returns the acceptance after freezing.
         """
         sweeps = max(1, n_sweeps // (2 * n_rounds))
-        moves = moves_per_sweep(self.proposal, target)
         if isinstance(self.proposal, Metropolis):
             for t in range(1, n_rounds + 1):
-                acceptance = self.run(target, observer, 1, sweeps * moves)
+                acceptance = self.run(target, observer, sweeps)
                 excess = acceptance - self.proposal.target_acceptance
                 self.proposal = self.proposal._replace(step=self.proposal.step * math.exp(4 * excess / math.sqrt(t)))
-        return self.run(target, observer, 1, max(1, n_sweeps - n_rounds * sweeps) * moves)
+        return self.run(target, observer, max(1, n_sweeps - n_rounds * sweeps))
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit."""
