@@ -1,5 +1,6 @@
 """Markov chains in blocks on a thread pool: the same chains, bit for bit, on any number of threads."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -67,7 +68,7 @@ class Chains:
         moves = moves_per_sample or moves_per_sweep(self.proposal, target)
         accepted = np.zeros(len(self), dtype=np.int64)
         bounds = np.linspace(0, len(self), self.threads + 1).astype(int)
-        blocks = list(zip(bounds[:-1], bounds[1:], strict=True))
+        blocks = list(itertools.pairwise(bounds))
 
         def run(block: tuple[int, int]) -> None:
             self._run_block(slice(*block), target, observer, n_samples, moves, accepted)

@@ -11,6 +11,7 @@ decision, since u < r with u uniform is the same event as log r > -e: no logarit
 Source: W. K. Hastings, Biometrika 57, 97 (1970), eq. (1).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,6 +90,8 @@ class Metropolis:
 
     __slots__ = ()
     target_acceptance = 0.5
+    step: float
+    _replace: Callable[..., Any]
 
 
 @move.register(Metropolis)
