@@ -74,7 +74,7 @@ def _four_products(K: float, n: int, m: int) -> tuple[Array, float]:
     """The sum of the four products, its derivatives in K divided by e^scale, and the scale."""
     odd, even = _gammas(K, n, 1), _gammas(K, n, 0)
     terms = [_log_product(m, *odd, 1.0), _log_product(m, *odd, -1.0), _log_product(m, *even, 1.0)]
-    rest = _log_product(m, *(each[1:] for each in even), -1.0)
+    rest = _log_product(m, even[0][1:], even[1][1:], even[2][1:], -1.0)
     scale = max(term.log for term in terms)
     # gamma_0 is 0 at the critical point: its sinh has derivatives there, the logarithm of it has not
     x, dx, d2x = (0.5 * m * each[0] for each in even)
