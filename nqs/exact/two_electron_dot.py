@@ -1,4 +1,4 @@
-"""Exact energies from small numerical solvers."""
+"""Two electrons in a harmonic trap: the equation of the relative motion, solved by collocation."""
 
 import functools
 
