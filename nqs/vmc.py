@@ -9,12 +9,13 @@ import numpy as np
 
 from montecarlo.chains import Chains
 from montecarlo.estimates import Estimate
+from montecarlo.metropolis import Metropolis
 from montecarlo.statistics import Accumulator, estimate
 from neural.optimizers import Optimizer, State
 from nqs.energy import LocalEnergy
 from nqs.log_derivatives import Jacobian
 from nqs.reconfiguration import Centred, StochasticReconfiguration
-from nqs.systems.system import System, check_positive_integer
+from nqs.systems.system import System, check_positive, check_positive_integer
 from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
 
 SAMPLES_PER_ROUND = 2**16  # of a measurement, between two records
@@ -102,6 +103,10 @@ class VMC:
             raise ValueError(f"expected n_samples >= n_chains, got {n_samples} samples for {n_chains} chains")
         _check_match(system, psi)
         self.system, self.psi, self.optimizer, self.clip = system, psi, optimizer, clip
+        if clip is not None:
+            check_positive("clip", clip)
+        if moves_per_sample is not None:
+            check_positive_integer("moves_per_sample", moves_per_sample)
         self.samples_per_chain = n_samples // n_chains
         self.moves_per_sample = moves_per_sample
         self.n_burn_in = check_positive_integer("n_burn_in", n_burn_in)
@@ -153,9 +158,12 @@ class VMC:
 
     def _update(self, parameters: np.ndarray, o: Jacobian, energies: np.ndarray) -> tuple[np.ndarray, str]:
         if isinstance(self.optimizer, StochasticReconfiguration):
-            parameters, self.optimizer_state, solution = self.optimizer.step(
-                parameters, o, energies, self.optimizer_state
-            )
+            try:
+                update = self.optimizer.step(parameters, o, energies, self.optimizer_state)
+            except np.linalg.LinAlgError:
+                message = f"step {self.step}: the metric is not positive definite within rounding"
+                raise DivergedError(f"{message}; a larger shift or method='iterations' may help") from None
+            parameters, self.optimizer_state, solution = update
             return parameters, solution.method
         gradient = energy_gradient(o, energies)
         parameters, self.optimizer_state = self.optimizer.update(parameters, gradient, self.optimizer_state)
@@ -174,6 +182,7 @@ class VMC:
 
         An observable is a function of configurations, shape (n, n_particles, n_dims), that returns n numbers.
         """
+        self._measured = {}
         for _ in self.measuring(n_samples, observables):
             pass
         return self.measured()
@@ -230,7 +239,7 @@ class VMC:
     def _check(self, energy: Estimate, acceptance: float) -> None:
         """Warn, once of each kind, about what casts doubt on the numbers."""
         exact = self.system.exact_energy
-        if not (0.2 <= acceptance <= 0.9 or acceptance == 1.0):
+        if isinstance(self.chains.proposal, Metropolis) and not 0.2 <= acceptance <= 0.9:
             self._warn(
                 "acceptance", f"acceptance {acceptance:.2f} is outside 0.2 to 0.9: another step suits this state"
             )
