@@ -1,27 +1,48 @@
 """Neural-network quantum states: ground states of many-body systems by variational Monte Carlo."""
 
 from montecarlo.estimates import Estimate
+from montecarlo.lattices import Chain, Graph, Honeycomb, Kagome, Lattice, Square, Triangular
 from nqs.proposals import Gibbs, Langevin, RandomWalk
 from nqs.reconfiguration import StochasticReconfiguration
-from nqs.systems import HarmonicOscillator, QuantumDot
+from nqs.systems import (
+    J1J2,
+    HarmonicOscillator,
+    Heisenberg,
+    PauliSum,
+    QuantumDot,
+    SignProblemWarning,
+    TransverseFieldIsing,
+)
 from nqs.vmc import VMC, DivergedError, VMCWarning
 from nqs.wavefunctions import Gaussian, GaussianRBM, Neural, PadeJastrow, Product, WaveFunction
 
 __all__ = [
+    "J1J2",
     "VMC",
+    "Chain",
     "DivergedError",
     "Estimate",
     "Gaussian",
     "GaussianRBM",
     "Gibbs",
+    "Graph",
     "HarmonicOscillator",
+    "Heisenberg",
+    "Honeycomb",
+    "Kagome",
     "Langevin",
+    "Lattice",
     "Neural",
     "PadeJastrow",
+    "PauliSum",
     "Product",
     "QuantumDot",
     "RandomWalk",
+    "SignProblemWarning",
+    "Square",
     "StochasticReconfiguration",
+    "TransverseFieldIsing",
+    "Triangular",
     "VMCWarning",
     "WaveFunction",
 ]

@@ -1,7 +1,23 @@
 """Hamiltonians."""
 
 from nqs.systems.harmonic_oscillator import HarmonicOscillator
+from nqs.systems.heisenberg import Heisenberg
+from nqs.systems.j1j2 import J1J2
+from nqs.systems.pauli_sum import PauliSum
 from nqs.systems.quantum_dot import QuantumDot
+from nqs.systems.spin_system import SignProblemWarning, SpinSystem
 from nqs.systems.system import System, potential
+from nqs.systems.transverse_field_ising import TransverseFieldIsing
 
-__all__ = ["HarmonicOscillator", "QuantumDot", "System", "potential"]
+__all__ = [
+    "J1J2",
+    "HarmonicOscillator",
+    "Heisenberg",
+    "PauliSum",
+    "QuantumDot",
+    "SignProblemWarning",
+    "SpinSystem",
+    "System",
+    "TransverseFieldIsing",
+    "potential",
+]

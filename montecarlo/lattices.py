@@ -1,0 +1,273 @@
+"""Lattices: sites, edges, shells of neighbours, and the permutations that leave the edges as they are.
+
+A lattice is a piece of a Bravais lattice, closed to a ring or open along each of its directions, with one or more
+sites in each cell, or any graph. Lengths are in units of the distance between nearest neighbours.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+TOLERANCE = 1e-6  # within which two distances are equal
+HALF_ROOT_3 = np.sqrt(3) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """Sites in cells; made by ``Chain``, ``Square``, ``Triangular``, ``Honeycomb``, ``Kagome`` and ``Graph``.
+
+    vectors : the primitive vectors, one in each row
+    basis : positions of the sites of one cell, one in each row
+    extent : number of cells along each primitive vector
+    periodic : whether the lattice closes to a ring along each primitive vector
+
+    Site n_basis * cell + b is site b of a cell; cells are counted with the last direction fastest. Two sites are at
+    most one edge, also where a short ring joins them twice.
+    """
+
+    name: str
+    vectors: np.ndarray
+    basis: np.ndarray
+    extent: tuple[int, ...]
+    periodic: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        for length in self.extent:
+            if not isinstance(length, int | np.integer) or length < 1:
+                raise ValueError(f"expected whole numbers of cells >= 1, got {self.extent}")
+        if len(self.periodic) != len(self.extent):
+            raise ValueError(f"expected periodic for {len(self.extent)} directions, got {self.periodic}")
+
+    def __repr__(self) -> str:
+        closed = ["periodic" if each else "open" for each in self.periodic]
+        return f"{self.name}({' x '.join(map(str, self.extent))}, {', '.join(closed)}, {self.n_sites} sites)"
+
+    @property
+    def n_sites(self) -> int:
+        return len(self.positions)
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """The cell of each site in units of the primitive vectors, shape (n_sites, n_directions)."""
+        cells = np.array(list(itertools.product(*map(range, self.extent))), dtype=np.int64)
+        return np.repeat(cells, len(self.basis), axis=0)
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """Shape (n_sites, n_dims)."""
+        n_cells = int(np.prod(self.extent))
+        return self.cells @ self.vectors + np.tile(self.basis, (n_cells, 1))
+
+    @cached_property
+    def distances(self) -> np.ndarray:
+        """The shortest distance between every two sites, around the rings, shape (n_sites, n_sites)."""
+        return np.linalg.norm(self.displacements(), axis=2)
+
+    def displacements(self) -> np.ndarray:
+        """The shortest way from site i to site j, shape (n_sites, n_sites, n_dims); one of them where several are."""
+        straight = self.positions[None, :, :] - self.positions[:, None, :]
+        best, shortest = straight, np.linalg.norm(straight, axis=2)
+        around = [(-1, 0, 1) if closed else (0,) for closed in self.periodic]
+        for turns in itertools.product(*around):
+            way = straight + (np.array(turns) * np.array(self.extent)) @ self.vectors
+            length = np.linalg.norm(way, axis=2)
+            shorter = length < shortest - TOLERANCE
+            best = np.where(shorter[:, :, None], way, best)
+            shortest = np.where(shorter, length, shortest)
+        return best
+
+    @cached_property
+    def shell_distances(self) -> np.ndarray:
+        """The different distances between sites, rising."""
+        lengths = np.sort(self.distances[np.triu_indices(self.n_sites, 1)])
+        return lengths[np.diff(lengths, prepend=0.0) > TOLERANCE]
+
+    def neighbours(self, order: int = 1) -> np.ndarray:
+        """The pairs i < j of sites at the ``order``-th smallest distance, shape (n_pairs, 2)."""
+        if not 1 <= order <= len(self.shell_distances):
+            raise ValueError(f"expected a shell from 1 to {len(self.shell_distances)}, got {order}")
+        near = np.abs(self.distances - self.shell_distances[order - 1]) < TOLERANCE
+        return np.argwhere(np.triu(near, 1))
+
+    @property
+    def edges(self) -> np.ndarray:
+        """The pairs i < j of nearest neighbours, shape (n_edges, 2)."""
+        return self.neighbours(1) if self.n_sites > 1 else np.empty((0, 2), dtype=np.int64)
+
+    @property
+    def sublattices(self) -> np.ndarray | None:
+        """0 or 1 for each site so that no edge joins equal ones, shape (n_sites,); None where there is no such way."""
+        return two_colours(self.n_sites, self.edges)
+
+    @cached_property
+    def translations(self) -> np.ndarray:
+        """Permutations p, one in each row, shape (n_translations, n_sites): site i goes to p[i]. The first is 1."""
+        steps = [range(length) if closed else (0,) for length, closed in zip(self.extent, self.periodic, strict=True)]
+        n_basis, strides = len(self.basis), np.cumprod((1, *self.extent[:0:-1]))[::-1]
+        basis_site = np.tile(np.arange(n_basis), len(self.cells) // n_basis)
+        shifted = [
+            (self.cells + step) % self.extent @ strides * n_basis + basis_site for step in itertools.product(*steps)
+        ]
+        return np.array(shifted, dtype=np.int64)
+
+    @cached_property
+    def point_group(self) -> np.ndarray:
+        """Permutations by rotations and reflections about one centre, the one with most of them; rows as above."""
+        groups = [self._about(centre) for centre in self._centres()]
+        return max(groups, key=len)
+
+    @cached_property
+    def symmetries(self) -> np.ndarray:
+        """The space group: point group and translations together, each permutation once; the first is 1."""
+        products = self.translations[:, self.point_group].reshape(-1, self.n_sites)
+        _, first = np.unique(products, axis=0, return_index=True)
+        return products[np.sort(first)]
+
+    def _centres(self) -> Iterable[np.ndarray]:
+        """Points that can be fixed by a rotation: corners, centres of cells and edges, sites, threefold points."""
+        fractions = [
+            (0, 1 / 2, 1 / 3, 2 / 3) if closed else ((length - 1) / 2,)
+            for length, closed in zip(self.extent, self.periodic, strict=True)
+        ]
+        offsets = [np.zeros(self.basis.shape[1]), *self.basis, self.basis.mean(axis=0)]
+        for fraction in itertools.product(*fractions):
+            for offset in offsets:
+                yield np.array(fraction) @ self.vectors + offset
+
+    def _about(self, centre: np.ndarray) -> np.ndarray:
+        found = [self._image(rotation, centre) for rotation in orthogonal_maps(self.positions.shape[1])]
+        permutations = [image for image in found if image is not None]
+        _, first = np.unique(permutations, axis=0, return_index=True)
+        return np.array(permutations)[np.sort(first)]
+
+    def _image(self, rotation: np.ndarray, centre: np.ndarray) -> np.ndarray | None:
+        """Where each site goes; None unless the map leaves the sites and edges as they are."""
+        images = (self.positions - centre) @ rotation.T + centre
+        step = self.vectors * np.array(self.extent)[:, None]
+        turns = (images[:, None, :] - self.positions[None, :, :]) @ np.linalg.pinv(step)
+        closed = np.array(self.periodic)
+        turns[:, :, closed] -= np.round(turns[:, :, closed])
+        same = np.abs(turns @ step).max(axis=2) < TOLERANCE
+        if not (same.sum(axis=0) == 1).all() or not (same.sum(axis=1) == 1).all():
+            return None
+        image = np.argmax(same, axis=1)
+        distances = self.distances
+        return image if np.allclose(distances[np.ix_(image, image)], distances, atol=TOLERANCE) else None
+
+
+def orthogonal_maps(n_dims: int) -> list[np.ndarray]:
+    """+-1 on a line; in a plane the rotations by multiples of 30 degrees, and these after a reflection."""
+    if n_dims == 1:
+        return [np.eye(1), -np.eye(1)]
+    angles = np.arange(12) * np.pi / 6
+    rotations = [np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]]) for a in angles]
+    return rotations + [rotation @ np.diag([1.0, -1.0]) for rotation in rotations]
+
+
+def two_colours(n_sites: int, edges: np.ndarray) -> np.ndarray | None:
+    """0 or 1 for each site so that every edge joins different ones, or None."""
+    adjacent: list[list[int]] = [[] for _ in range(n_sites)]
+    for i, j in edges:
+        adjacent[i].append(j)
+        adjacent[j].append(i)
+    colours = np.full(n_sites, -1, dtype=np.int64)
+    for start in range(n_sites):
+        if colours[start] < 0:
+            colours[start], open_sites = 0, [start]
+            while open_sites:
+                i = open_sites.pop()
+                fresh = [j for j in adjacent[i] if colours[j] < 0]
+                colours[fresh] = 1 - colours[i]
+                open_sites += fresh
+    return colours if all(colours[i] != colours[j] for i, j in edges) else None
+
+
+def _closed(periodic: bool | Sequence[bool], n: int) -> tuple[bool, ...]:
+    return (bool(periodic),) * n if isinstance(periodic, bool | np.bool_) else tuple(map(bool, periodic))
+
+
+class Chain(Lattice):
+    """``length`` sites on a line, or on a ring where ``periodic``."""
+
+    def __init__(self, length: int, periodic: bool = True) -> None:
+        super().__init__("Chain", np.eye(1), np.zeros((1, 1)), (length,), _closed(periodic, 1))
+
+
+class _Planar(Lattice):
+    """``length`` x ``width`` cells of a lattice of the plane; ``width`` is ``length`` where it is not given."""
+
+    PRIMITIVE: tuple[tuple[float, float], ...]
+    SITES: tuple[tuple[float, float], ...]
+
+    def __init__(self, length: int, width: int | None = None, periodic: bool | Sequence[bool] = True) -> None:
+        extent = (length, length if width is None else width)
+        vectors, basis = np.array(self.PRIMITIVE), np.array(self.SITES)
+        super().__init__(type(self).__name__, vectors, basis, extent, _closed(periodic, 2))
+
+
+class Square(_Planar):
+    """Four neighbours; ``length`` x ``width`` sites, ``periodic`` in both directions, none, or (True, False)."""
+
+    PRIMITIVE = ((1.0, 0.0), (0.0, 1.0))
+    SITES = ((0.0, 0.0),)
+
+
+class Triangular(_Planar):
+    """Six neighbours; ``length`` x ``width`` sites, ``periodic`` in both directions, none, or (True, False)."""
+
+    PRIMITIVE = ((1.0, 0.0), (0.5, HALF_ROOT_3))
+    SITES = ((0.0, 0.0),)
+
+
+class Honeycomb(_Planar):
+    """Three neighbours; ``length`` x ``width`` cells of two sites."""
+
+    PRIMITIVE = ((1.5, HALF_ROOT_3), (1.5, -HALF_ROOT_3))
+    SITES = ((0.0, 0.0), (1.0, 0.0))
+
+
+class Kagome(_Planar):
+    """Four neighbours, in triangles that share corners; ``length`` x ``width`` cells of three sites."""
+
+    PRIMITIVE = ((2.0, 0.0), (1.0, 2 * HALF_ROOT_3))
+    SITES = ((0.0, 0.0), (1.0, 0.0), (0.5, HALF_ROOT_3))
+
+
+class Graph(Lattice):
+    """Any edges: sites on a circle in the order of their numbers, with distances counted in edges.
+
+    Its permutations are those given (rows of ``symmetries``; none but 1 by default).
+
+    Raises
+    ------
+    ValueError : for an edge that joins a site to itself, or a permutation that does not map the edges to edges
+    """
+
+    def __init__(
+        self, edges: Iterable[tuple[int, int]], n_sites: int | None = None, symmetries: np.ndarray | None = None
+    ) -> None:
+        pairs = np.unique(np.sort(np.array(list(edges), dtype=np.int64).reshape(-1, 2), axis=1), axis=0)
+        n = int(pairs.max(initial=-1)) + 1 if n_sites is None else n_sites
+        if n < 1 or pairs.min(initial=0) < 0 or pairs.max(initial=0) >= n or (pairs[:, 0] == pairs[:, 1]).any():
+            raise ValueError(f"expected edges between two different of {n} sites, got {pairs.tolist()}")
+        angles = 2 * np.pi * np.arange(n) / n
+        circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        super().__init__("Graph", np.zeros((1, 2)), circle, (1,), (False,))
+        permutations = np.arange(n)[None] if symmetries is None else np.asarray(symmetries, dtype=np.int64)
+        for row in permutations:
+            moved = np.unique(np.sort(row[pairs], axis=1), axis=0)
+            if not np.array_equal(np.sort(row), np.arange(n)) or not np.array_equal(moved, pairs):
+                raise ValueError(f"expected permutations of {n} sites that map edges to edges, got {row}")
+        self.__dict__.update(distances=_path_lengths(n, pairs), translations=permutations, point_group=permutations[:1])
+
+
+def _path_lengths(n: int, pairs: np.ndarray) -> np.ndarray:
+    """Edges on the shortest path between every two sites; infinity where there is none."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import shortest_path
+
+    graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n))
+    return shortest_path(graph, directed=False, unweighted=True)
