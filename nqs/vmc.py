@@ -219,7 +219,7 @@ class VMC:
         acceptance = measured.pop("acceptance").estimate(warn=False).mean
         estimates = {name: accumulator.estimate() for name, accumulator in measured.items()}
         energy = estimates.pop("energy")
-        if energy.r_hat > 1.05:
+        if energy.r_hat > 1.05 and energy.error > ROUNDING * abs(energy.mean):
             self._warn(
                 "r_hat", f"R-hat {energy.r_hat:.3f} is above 1.05: the chains disagree; measure or burn in longer"
             )
