@@ -35,12 +35,25 @@ def write_tree(group: h5py.Group, tree: dict[str, Any]) -> None:
 
 def _write_leaf(group: h5py.Group, name: str, leaf: Any) -> None:
     if isinstance(leaf, int) and not isinstance(leaf, bool) and leaf not in INT64:
-        group.create_dataset(name, data=str(leaf)).attrs["kind"] = "integer"
-    elif isinstance(leaf, str) or np.asarray(leaf).dtype.kind in NUMERIC:
+        write_attribute(group.create_dataset(name, data=text(str(leaf))), "kind", "integer")
+    elif isinstance(leaf, str):
+        group.create_dataset(name, data=text(leaf))
+    elif np.asarray(leaf).dtype.kind in NUMERIC:
         group.create_dataset(name, data=leaf)
     else:
         found = f"{type(leaf).__name__} of dtype {np.asarray(leaf).dtype}"
         raise TypeError(f"{group.name}/{name}: expected numbers, strings and arrays of numbers, found {found}")
+
+
+def text(value: str) -> np.ndarray:
+    """A string of fixed length. Those of variable length lie elsewhere in the file, behind pointers to be trusted."""
+    encoded = value.encode()
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(1, len(encoded))))
+
+
+def write_attribute(node: h5py.Group | h5py.Dataset, name: str, value: Any) -> None:
+    """A number or a string as an attribute."""
+    node.attrs[name] = text(value) if isinstance(value, str) else value
 
 
 def read_tree(group: h5py.Group) -> dict[str, Any]:
@@ -79,7 +92,7 @@ def read_dataset(dataset: h5py.Dataset) -> Any:
     """The numbers or the string in a data set, whose claimed size is checked before memory is taken."""
     string = _is_string(dataset.id.get_type())
     if not string and dataset.dtype.kind not in NUMERIC:
-        raise ResultError(f"{dataset.name}: expected numbers or a string, found {dataset.dtype}")
+        raise ResultError(f"{dataset.name}: expected numbers or a string of fixed length, found {dataset.dtype}")
     _check_storage(dataset)
     if string:
         return _read_string(dataset)
@@ -88,7 +101,7 @@ def read_dataset(dataset: h5py.Dataset) -> Any:
 
 
 def _is_string(h5type: Any) -> bool:
-    return isinstance(h5type, h5py.h5t.TypeStringID)
+    return isinstance(h5type, h5py.h5t.TypeStringID) and not h5type.is_variable_str()
 
 
 def _check_storage(dataset: h5py.Dataset) -> None:
@@ -106,8 +119,8 @@ def _check_storage(dataset: h5py.Dataset) -> None:
 def _read_string(dataset: h5py.Dataset) -> Any:
     if dataset.shape != ():
         raise ResultError(f"{dataset.name}: expected one string, found an array of shape {dataset.shape}")
-    text = dataset[()].decode()
-    return int(text) if read_attribute(dataset, "kind", default="") == "integer" else text
+    value = dataset[()].decode()
+    return int(value) if read_attribute(dataset, "kind", default="") == "integer" else value
 
 
 _REQUIRED = object()
@@ -122,7 +135,7 @@ def read_attribute(node: h5py.Group | h5py.Dataset, name: str, default: Any = _R
     attribute = node.attrs.get_id(name)
     kind = attribute.dtype.kind
     if attribute.shape != () or not (_is_string(attribute.get_type()) or kind in NUMERIC):
-        raise ResultError(f"{node.name}: expected one number or string as attribute {name!r}")
+        raise ResultError(f"{node.name}: expected one number or string of fixed length as attribute {name!r}")
     if attribute.get_storage_size() > MAX_ATTRIBUTE:
         raise ResultError(f"{node.name}: expected at most {MAX_ATTRIBUTE} bytes in the attribute {name!r}")
     value: Any = node.attrs[name]

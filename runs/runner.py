@@ -18,6 +18,7 @@ from .reading import open_result
 from .recorder import Recorder
 from .result import Result
 
+MOST_WARNINGS, MOST_CHARACTERS = 20, 1000  # of a result file
 EXPECTED = (ArithmeticError, ValueError, MemoryError)  # their messages are written for the user
 
 
@@ -117,8 +118,8 @@ def _work(run: Run, recorder: Recorder, display: Display) -> Iterator[Progress]:
 
 def _pass_warnings_on(result: Result, display: Display) -> None:
     def show(message: Any, category: type[Warning], *where: Any) -> None:
-        text = str(message)
-        if text not in result.warnings:
+        text = str(message)[:MOST_CHARACTERS]
+        if text not in result.warnings and len(result.warnings) < MOST_WARNINGS:
             result.warnings.append(text)
             display.warn(text)
 
@@ -132,6 +133,6 @@ def _failure(error: Exception, recorder: Recorder) -> RunFailed:
     message = str(error) if isinstance(error, EXPECTED) else f"{type(error).__name__}: {error}"
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = "" if isinstance(error, EXPECTED) else f" ({Path(where.filename).name}, line {where.lineno})"
-    recorder.result.failure = message + place
+    recorder.result.failure = (message + place)[:MOST_CHARACTERS]
     recorder.save("failed")
     return RunFailed(f"{message}{place}\nsaved {recorder.result.n_steps} steps in {recorder.path}")

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 
 from .errors import RunFailed
-from .hdf5 import attach, write_dimension, write_tree
+from .hdf5 import attach, write_attribute, write_dimension, write_tree
 from .result import Measurement, Result
 
 FORMAT = "born-result"
@@ -76,7 +76,8 @@ def _flush_directory(directory: Path) -> None:
 def image(result: Result) -> bytes:
     """The bytes of the HDF5 file."""
     with h5py.File("image", "w", driver="core", backing_store=False) as file:
-        file.attrs.update(_header(result))
+        for name, value in _header(result).items():
+            write_attribute(file, name, value)
         _write_trace(file.create_group("trace"), result)
         for name, measurement in result.measurement.items():
             _write_measurement(file.create_group(f"measurement/{name}"), measurement)
@@ -115,14 +116,14 @@ def _write_trace(group: h5py.Group, result: Result) -> None:
 
 def _write_measurement(group: h5py.Group, measurement: Measurement) -> None:
     estimate = measurement.estimate
-    group.attrs["unit"] = measurement.unit
+    write_attribute(group, "unit", measurement.unit)
     group["value"] = float(estimate.mean)
     for name in ("error", "tau", "r_hat", "n_eff", "variance", "dof"):
         group[name] = float(getattr(estimate, name))
     for name in ("n", "steps_needed"):
         group[name] = int(getattr(estimate, name))
     for name in ("value", "error"):
-        group[name].attrs["units"] = measurement.unit
+        write_attribute(group[name], "units", measurement.unit)
     if measurement.exact is not None:
         group["exact"] = float(measurement.exact)
 

@@ -14,7 +14,7 @@ from runs.reading import open_result
 from runs.store import temporary_name
 
 # Saving after every step makes it likely that a kill hits a save.
-ARGUMENTS = "run random-walk --checkpoint 0 --pause 0.001 --n-steps 12 --n-measure 6".split()
+ARGUMENTS = ["run", "random-walk", "--checkpoint", "0", "--pause", "0.001", "--n-steps", "12", "--n-measure", "6"]
 
 
 def assert_same(left, right):

@@ -1,0 +1,226 @@
+"""Files that are not results, or pretend to be: one clear error, no memory taken, nothing followed."""
+
+import h5py
+import numpy as np
+import pytest
+import walk
+
+from runs.errors import ResultError
+from runs.hdf5 import text
+from runs.reading import open_result
+
+
+@pytest.fixture
+def path(born, tmp_path):
+    """A good result, to be spoiled."""
+    assert walk.EXPERIMENT.name == "random-walk"
+    assert born("run random-walk --n-steps 3 --n-measure 2 --out walk.h5")[0] == 0
+    return tmp_path / "walk.h5"
+
+
+def external_link(file):
+    del file["state"]
+    file["state"] = h5py.ExternalLink("/etc/hostname", "/state")
+
+
+def soft_link(file):
+    del file["trace/energy"]
+    file["trace/energy"] = h5py.SoftLink("/state/position")
+
+
+def reference(file):
+    file["state"].create_dataset("link", data=file.ref, dtype=h5py.ref_dtype)
+
+
+def region(file):
+    file["state"].create_dataset("link", data=file["samples/position"].regionref[0:1], dtype=h5py.regionref_dtype)
+
+
+def compound(file):
+    file["state"]["table"] = np.zeros(2, dtype=[("a", float), ("b", int)])
+
+
+def huge_shape(file):
+    file["state"].create_dataset("huge", shape=(2**50,), dtype=float, chunks=(1024,))
+
+
+def huge_string(file):
+    file["state"].create_dataset("huge", shape=(), dtype="S2000000000")
+
+
+def compressed(file):
+    file["state"].create_dataset("bomb", data=np.zeros(2**20), compression="gzip")
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout(shape=(4,), dtype=float)
+    layout[:] = h5py.VirtualSource("elsewhere.h5", "x", shape=(4,))
+    file["state"].create_virtual_dataset("elsewhere", layout)
+
+
+def external_storage(file):
+    file["state"].create_dataset("raw", shape=(8,), dtype="u1", external=[("/etc/hostname", 0, 8)])
+
+
+def contains_itself(file):
+    file["state/loop"] = file["state"]
+
+
+def string_behind_a_pointer(file):
+    file.attrs["config"] = "{}"
+
+
+def many_strings(file):
+    file["state"].create_dataset("names", data=np.array([b"a", b"b"]))
+
+
+def null_space(file):
+    file["state"]["nothing"] = h5py.Empty("f")
+
+
+def named_type(file):
+    file["state/type"] = np.dtype(float)
+
+
+def trace_of_two_lengths(file):
+    file["trace/more"] = np.zeros(2)
+
+
+def trace_is_a_number(file):
+    del file["trace"]
+    file["trace"] = 1.0
+
+
+def measurement_is_text(file):
+    del file["measurement/energy/value"]
+    file["measurement/energy/value"] = text("three")
+
+
+def measurement_without_error(file):
+    del file["measurement/energy/error"]
+
+
+def newer_version(file):
+    file.attrs["format_version"] = 99
+
+
+def other_format(file):
+    file.attrs["format"] = text("other")
+
+
+def no_format(file):
+    del file.attrs["format"]
+
+
+def config_is_a_list(file):
+    file.attrs["config"] = text("[1]")
+
+
+def config_is_not_json(file):
+    file.attrs["config"] = text("{" * 10)
+
+
+def config_is_deep(file):
+    file.attrs["config"] = text("[" * 60_000)
+
+
+def seed_is_an_array(file):
+    file.attrs["seed"] = [1, 2]
+
+
+def seed_is_a_pickle(file):
+    file.attrs["seed"] = np.void(b"\x80\x04.")
+
+
+def status_is_unknown(file):
+    file.attrs["status"] = text("done")
+
+
+SPOILED = {
+    external_link: "/state: expected data, found a ExternalLink; links are not followed",
+    soft_link: "/trace/energy: expected data, found a SoftLink; links are not followed",
+    reference: "/state/link: expected numbers or a string of fixed length, found object",
+    region: "/state/link: expected numbers or a string of fixed length, found object",
+    compound: "/state/table: expected numbers or a string of fixed length, found",
+    huge_shape: "/state/huge: shape (1125899906842624,) claims 9007199254740992 bytes, the file holds 0",
+    huge_string: "/state/huge: shape () claims 2000000000 bytes, the file holds 0",
+    compressed: "/state/bomb: expected plain storage, found compressed, virtual or external data",
+    virtual: "/state/elsewhere: expected plain storage, found compressed, virtual or external data",
+    external_storage: "/state/raw: expected plain storage, found compressed, virtual or external data",
+    contains_itself: "/state/loop: expected a tree of groups, found one that contains itself",
+    string_behind_a_pointer: "expected one number or string of fixed length as attribute 'config'",
+    many_strings: "/state/names: expected one string, found an array of shape (2,)",
+    null_space: "/state/nothing: expected data, found an empty data set",
+    named_type: "/state/type: expected a group or a data set, found a Datatype",
+    trace_of_two_lengths: "/trace/more: expected a column as long as step, found shape (2,)",
+    trace_is_a_number: "/trace: expected a group, found a data set",
+    measurement_is_text: "/measurement/energy: expected numbers named value and error",
+    measurement_without_error: "/measurement/energy: expected numbers named value and error",
+    newer_version: "expected format version 1 to 1, found 99; a newer Born reads it",
+    other_format: "expected the format 'born-result', found 'other'",
+    no_format: "expected the attribute 'format', not found",
+    config_is_a_list: "expected a JSON dict in the attribute 'config', found list",
+    config_is_not_json: "expected JSON in the attribute 'config'",
+    config_is_deep: "expected JSON in the attribute 'config'",
+    seed_is_an_array: "expected one number or string of fixed length as attribute 'seed'",
+    seed_is_a_pickle: "expected one number or string of fixed length as attribute 'seed'",
+    status_is_unknown: "expected a status among running, interrupted, finished, failed, found 'done'",
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILED, ids=lambda spoil: spoil.__name__)
+def test_a_spoiled_result_is_refused_by_name(spoil, path, born):
+    with h5py.File(path, "r+") as file:
+        spoil(file)
+    with pytest.raises(ResultError) as caught:
+        open_result(path)
+    assert SPOILED[spoil] in str(caught.value)
+    for command in ("show", "report", "plot", "resume"):
+        status, _, errors = born(f"{command} walk.h5")
+        assert status == 2
+        assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "contents", [b"", b"not HDF5 at all", b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(4096)]
+)
+def test_a_foreign_file_is_refused(contents, tmp_path, born):
+    path = tmp_path / "foreign.h5"
+    path.write_bytes(contents)
+    with pytest.raises(ResultError, match="expected a complete HDF5 file, found a damaged or foreign one"):
+        open_result(path)
+    status, _, errors = born("run random-walk --overwrite --out foreign.h5")
+    assert (status, "it will not be replaced" in errors) == (2, True)
+    assert path.read_bytes() == contents
+
+
+def test_no_file_and_a_directory(tmp_path):
+    with pytest.raises(ResultError, match="expected a result file, found none"):
+        open_result(tmp_path / "none.h5")
+    with pytest.raises(ResultError, match="expected a result file, found a directory"):
+        open_result(tmp_path)
+
+
+@pytest.mark.parametrize("part", range(10))
+def test_a_truncated_file_is_refused(part, path):
+    contents = path.read_bytes()
+    path.write_bytes(contents[: len(contents) * part // 10])
+    with pytest.raises(ResultError):
+        open_result(path)
+
+
+def test_damaged_bytes_give_a_result_or_one_error(path):
+    """Every one of 150 files with a few random bytes replaced either opens or is refused as damaged."""
+    contents, generator = path.read_bytes(), np.random.default_rng(3)
+    refusals = []
+    for _ in range(150):
+        damaged = bytearray(contents)
+        for position in generator.integers(len(contents) // 8, size=4):  # where the structure of the file lies
+            damaged[position] = generator.integers(256)
+        path.write_bytes(damaged)
+        try:
+            open_result(path)
+        except ResultError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 15
+    assert all(refusal.startswith(str(path)) for refusal in refusals)
