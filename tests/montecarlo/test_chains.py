@@ -22,6 +22,7 @@ from montecarlo.metropolis import (
 from neural.jit import COMPILED
 from tests.helpers_sampling import assert_distribution, assert_mean
 
+pytestmark = pytest.mark.interpreted
 N_SAMPLES = 2000 if COMPILED else 200
 
 

@@ -16,6 +16,7 @@ import pytest
 from neural import jit
 from neural.jit import COMPILED, cache_directory, copy, exact_kernel, generic, kernel
 
+pytestmark = pytest.mark.interpreted
 compiled_only = pytest.mark.skipif(not COMPILED, reason="there is no machine code under NUMBA_DISABLE_JIT=1")
 
 

@@ -6,6 +6,7 @@ import pytest
 from neural.jit import bits_of_float, float_of_bits, kernel
 from neural.special import exp, sigmoid, softplus
 
+pytestmark = pytest.mark.interpreted
 EPSILON = np.finfo(np.float64).eps
 
 

@@ -5,6 +5,8 @@ import pytest
 
 import nqs
 
+pytestmark = pytest.mark.interpreted
+
 TRAP = nqs.HarmonicOscillator(3, 2, omega=(1.0, 1.7))
 LINE = nqs.HarmonicOscillator(4, 1)
 DOT = nqs.QuantumDot(n_particles=2, n_dims=3, omega=0.5)

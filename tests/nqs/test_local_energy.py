@@ -7,6 +7,8 @@ import nqs
 from neural.jit import COMPILED
 from nqs.energy import local_energies
 
+pytestmark = pytest.mark.interpreted
+
 N_PARTICLES = (1, 2, 10, 100, 500) if COMPILED else (1, 2, 10, 100)
 FREQUENCIES = [1.0, 0.3, (2.0,), (1.0, 1.7), (1.0, 2.8, 0.6)]
 

@@ -156,7 +156,7 @@ def test_arguments_out_of_range(options, message):
 class Quadrature:
     """<E_L> and its gradient for one particle on a line; for functions that vanish at the ends the error is tiny."""
 
-    x = np.linspace(-9.0, 9.0, 2001).reshape(-1, 1, 1)
+    x = np.linspace(-9.0, 9.0, 301).reshape(-1, 1, 1)
 
     def __init__(self, psi: nqs.WaveFunction) -> None:
         weights = np.exp(2 * psi.log_psi(self.x))

@@ -9,9 +9,13 @@ from neural.optimizers import Adam, GradientDescent
 from tests.helpers_coverage import assert_coverage
 from tests.nqs.runs_of_vmc import DOT, SR, TRAP, dot, trap
 
+pytestmark = pytest.mark.interpreted
+N_SAMPLES = 40_000 if COMPILED else 12_800
+
 # Exact results
 
 
+@pytest.mark.skipif(not COMPILED, reason="needs half a million moves")
 @pytest.mark.parametrize(
     ("optimizer", "n_steps"), [(SR(0.3), 60), (GradientDescent(0.1), 150), (Adam(0.05), 400)], ids=["SR", "GD", "Adam"]
 )
@@ -27,7 +31,7 @@ def test_training_ends_in_the_exact_ground_state(optimizer, n_steps):
 def test_energy_of_a_fixed_wave_function_agrees_with_the_exact_expectation():
     """<H> = N sum_d (alpha_d / 2 + omega_d^2 / 8 alpha_d), <r^2> = N sum_d 1 / 4 alpha_d"""
     alpha = np.array([0.7, 0.6])
-    result = trap(alpha).measure(40_000 if COMPILED else 4_000, {"r2": lambda x: np.sum(x**2, axis=(1, 2))})
+    result = trap(alpha).measure(N_SAMPLES, {"r2": lambda x: np.sum(x**2, axis=(1, 2))})
     energy = 2 * np.sum(alpha / 2 + TRAP.omega**2 / (8 * alpha))
     assert abs(result.energy.z(energy)) < 3.3
     assert abs(result.observables["r2"].z(2 * np.sum(1 / (4 * alpha)))) < 3.3
@@ -37,7 +41,7 @@ def test_energy_of_a_fixed_wave_function_agrees_with_the_exact_expectation():
 
 def test_size_of_the_exact_ground_state():
     """The energy has no error at all, other observables have: <r^2> = N sum_d 1 / 2 omega_d."""
-    result = trap(TRAP.omega / 2).measure(40_000 if COMPILED else 4_000, {"r2": lambda x: np.sum(x**2, axis=(1, 2))})
+    result = trap(TRAP.omega / 2).measure(N_SAMPLES, {"r2": lambda x: np.sum(x**2, axis=(1, 2))})
     assert result.energy.mean == pytest.approx(TRAP.exact_energy, rel=1e-13)
     assert result.energy.error < 1e-13
     assert abs(result.observables["r2"].z(np.sum(1 / TRAP.omega))) < 3.3

@@ -11,6 +11,8 @@ from neural.optimizers import GradientDescent
 from nqs.vmc import clip_energies
 from tests.nqs.runs_of_vmc import DOT, SR, TRAP, dot, trap
 
+pytestmark = pytest.mark.interpreted
+
 # What must stop a run
 
 

@@ -22,6 +22,8 @@ from nqs.wavefunctions.wavefunction import (
 from tests.nqs import references
 from tests.nqs.convergence import assert_second_order
 
+pytestmark = pytest.mark.interpreted
+
 TRAP = nqs.HarmonicOscillator(3, 2, omega=(1.0, 1.7))
 LINE = nqs.HarmonicOscillator(4, 1)
 DOT = nqs.QuantumDot(n_particles=2, n_dims=3, omega=0.5)
