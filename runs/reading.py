@@ -25,12 +25,21 @@ def open_result(path: str | Path) -> Result:
     """
     path = Path(path)
     try:
+        _check_signature(path)
         with h5py.File(path, "r") as file:
             return _read(file)
     except ResultError as error:
         raise ResultError(f"{path}: {error}") from None
     except MALFORMED as error:
         raise ResultError(f"{path}: {_what_is_wrong(path, error)}") from None
+
+
+def _check_signature(path: Path) -> None:
+    """HDF5 with checksums, or a damaged file could lead the library astray: into endless loops or out of memory."""
+    with open(path, "rb") as file:
+        signature, superblock = file.read(8), file.read(1)
+    if signature != b"\x89HDF\r\n\x1a\n" or superblock not in (b"\x02", b"\x03"):
+        raise OSError("it does not begin as HDF5 1.10 does")
 
 
 def _what_is_wrong(path: Path, error: BaseException) -> str:

@@ -26,6 +26,7 @@ from .result import Measurement, Result
 
 FORMAT = "born-result"
 FORMAT_VERSION = 1
+LIBRARY = ("v110", "v110")  # HDF5 1.10 and later protect all metadata of a file by checksums
 
 
 def save(path: Path, result: Result) -> None:
@@ -75,7 +76,7 @@ def _flush_directory(directory: Path) -> None:
 
 def image(result: Result) -> bytes:
     """The bytes of the HDF5 file."""
-    with h5py.File("image", "w", driver="core", backing_store=False) as file:
+    with h5py.File("image", "w", driver="core", backing_store=False, libver=LIBRARY) as file:
         for name, value in _header(result).items():
             write_attribute(file, name, value)
         _write_trace(file.create_group("trace"), result)
@@ -117,13 +118,13 @@ def _write_trace(group: h5py.Group, result: Result) -> None:
 def _write_measurement(group: h5py.Group, measurement: Measurement) -> None:
     estimate = measurement.estimate
     write_attribute(group, "unit", measurement.unit)
-    group["value"] = float(estimate.mean)
-    for name in ("error", "tau", "r_hat", "n_eff", "variance", "dof"):
+    for name in ("value", "error"):
+        number = estimate.mean if name == "value" else estimate.error
+        write_attribute(group.create_dataset(name, data=float(number)), "units", measurement.unit)
+    for name in ("tau", "r_hat", "n_eff", "variance", "dof"):
         group[name] = float(getattr(estimate, name))
     for name in ("n", "steps_needed"):
         group[name] = int(getattr(estimate, name))
-    for name in ("value", "error"):
-        write_attribute(group[name], "units", measurement.unit)
     if measurement.exact is not None:
         group["exact"] = float(measurement.exact)
 

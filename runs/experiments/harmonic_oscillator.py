@@ -13,8 +13,8 @@ UNITS = {"energy": "hbar = m = 1", "squared_radius": "hbar = m = 1"}
 class HarmonicOscillatorSettings(VariationalSettings):
     """Ground state of particles in a harmonic trap, by variational Monte Carlo."""
 
-    statistics: Literal["boson", "fermion"] = Field("boson", description="bosons, or fermions of spin 1/2")
-    wavefunction: Literal["rbm", "gaussian", "neural"] = Field("rbm", description="the trial state")
+    statistics: Literal["boson", "fermion"] = Field(default="boson", description="bosons, or fermions of spin 1/2")
+    wavefunction: Literal["rbm", "gaussian", "neural"] = Field(default="rbm", description="the trial state")
 
 
 def start(settings: HarmonicOscillatorSettings) -> Run:

@@ -14,7 +14,7 @@ class QuantumDotSettings(VariationalSettings):
     """Ground state of two electrons in a harmonic trap, by variational Monte Carlo. Atomic units."""
 
     wavefunction: Literal["rbm", "rbm-jastrow", "gaussian-jastrow", "neural-jastrow"] = Field(
-        "rbm-jastrow", description="the trial state"
+        default="rbm-jastrow", description="the trial state"
     )
 
 

@@ -23,14 +23,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(1, ge=0, lt=2**63, description="seed of every random number of the run")
-    threads: int = Field(2, ge=1, le=1024, description="number of threads; results do not depend on it")
+    seed: int = Field(default=1, ge=0, lt=2**63, description="seed of every random number of the run")
+    threads: int = Field(default=2, ge=1, le=1024, description="number of threads; results do not depend on it")
     checkpoint: float = Field(
-        5.0, ge=0, allow_inf_nan=False, description="least seconds between two saves; 0 saves every step"
+        default=5.0, ge=0, allow_inf_nan=False, description="least seconds between two saves; 0 saves every step"
     )
-    out: Path | None = Field(None, description="result file; results/NAME.h5 if not given")
-    overwrite: bool = Field(False, exclude=True, description="replace an existing result file")
-    config: Path | None = Field(None, exclude=True, description="TOML file with fields; flags win over it")
+    out: Path | None = Field(default=None, description="result file; results/NAME.h5 if not given")
+    overwrite: bool = Field(default=False, exclude=True, description="replace an existing result file")
+    config: Path | None = Field(default=None, exclude=True, description="TOML file with fields; flags win over it")
 
     @model_validator(mode="wrap")
     @classmethod

@@ -18,26 +18,39 @@ if TYPE_CHECKING:
 class VariationalSettings(Settings):
     """Fields of every variational Monte Carlo experiment. A wave function ``a-b`` is the product of a and b."""
 
-    n_particles: int = Field(2, ge=1, le=10_000, description="number of particles")
-    n_dims: int = Field(2, ge=1, le=3, description="number of dimensions")
-    omega: Frequencies = Field(1.0, description="frequency of the trap")
-    n_hidden: int = Field(4, ge=1, le=100_000, description="hidden units, of a feed-forward network in each layer")
-    n_layers: int = Field(1, ge=1, le=20, description="hidden layers, of a feed-forward network only")
-    train_sigma: bool = Field(False, description="train the widths of the Gaussian visible units, too")
-    optimizer: Literal["sr", "adam", "gradient-descent"] = Field("sr", description="sr: stochastic reconfiguration")
-    learning_rate: float = Field(0.1, gt=0, le=100, allow_inf_nan=False, description="size of an optimizer step")
-    final_learning_rate: float = Field(
-        0.01, gt=0, le=100, allow_inf_nan=False, description="reached along half a cosine at the last step"
+    n_particles: int = Field(default=2, ge=1, le=10_000, description="number of particles")
+    n_dims: int = Field(default=2, ge=1, le=3, description="number of dimensions")
+    omega: Frequencies = Field(default=1.0, description="frequency of the trap")
+    n_hidden: int = Field(
+        default=4, ge=1, le=100_000, description="hidden units, of a feed-forward network in each layer"
     )
-    shift: float = Field(1e-3, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric (sr)")
-    sampler: Literal["langevin", "random-walk", "gibbs"] = Field("langevin", description="how particles are moved")
-    n_steps: int = Field(200, ge=0, description="optimizer steps")
-    n_samples: int = Field(8192, ge=1, description="samples for each optimizer step")
-    n_chains: int = Field(256, ge=1, description="independent Markov chains")
-    n_burn_in: int = Field(400, ge=1, description="sweeps before the first step; half of them tune the sampler")
-    n_measure: int = Field(2**20, ge=1, description="samples of the final measurement")
+    n_layers: int = Field(default=1, ge=1, le=20, description="hidden layers, of a feed-forward network only")
+    train_sigma: bool = Field(default=False, description="train the widths of the Gaussian visible units, too")
+    optimizer: Literal["sr", "adam", "gradient-descent"] = Field(
+        default="sr", description="sr: stochastic reconfiguration"
+    )
+    learning_rate: float = Field(
+        default=0.1, gt=0, le=100, allow_inf_nan=False, description="size of an optimizer step"
+    )
+    final_learning_rate: float = Field(
+        default=0.01, gt=0, le=100, allow_inf_nan=False, description="reached along half a cosine at the last step"
+    )
+    shift: float = Field(
+        default=1e-3, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric (sr)"
+    )
+    sampler: Literal["langevin", "random-walk", "gibbs"] = Field(
+        default="langevin", description="how particles are moved"
+    )
+    n_steps: int = Field(default=200, ge=0, description="optimizer steps")
+    n_samples: int = Field(default=8192, ge=1, description="samples for each optimizer step")
+    n_chains: int = Field(default=256, ge=1, description="independent Markov chains")
+    n_burn_in: int = Field(default=400, ge=1, description="sweeps before the first step; half of them tune the sampler")
+    n_measure: int = Field(default=2**20, ge=1, description="samples of the final measurement")
     clip: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="clip local energies at so many mean deviations, in updates only"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="clip local energies at so many mean deviations, in updates only",
     )
 
 

@@ -194,6 +194,14 @@ def test_a_foreign_file_is_refused(contents, tmp_path, born):
     assert path.read_bytes() == contents
 
 
+def test_hdf5_without_checksums_is_refused(tmp_path):
+    """The older layout of HDF5 can be damaged so that the library loops for ever or takes all memory."""
+    with h5py.File(tmp_path / "old.h5", "w", libver="earliest") as file:
+        file.attrs["format"] = text("born-result")
+    with pytest.raises(ResultError, match=r"it does not begin as HDF5 1\.10 does"):
+        open_result(tmp_path / "old.h5")
+
+
 def test_no_file_and_a_directory(tmp_path):
     with pytest.raises(ResultError, match="expected a result file, found none"):
         open_result(tmp_path / "none.h5")

@@ -1,6 +1,7 @@
 """Result files: what is written is read back, also by xarray, and a file is replaced in one step or not at all."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,17 @@ def test_a_state_keeps_types_and_bits(path):
     for name, leaf in STATE.items():
         assert type(state[name]) is type(leaf)
         assert getattr(state[name], "dtype", None) == getattr(leaf, "dtype", None)
+
+
+def test_a_file_of_version_1_still_opens():
+    """Written once by version 0.1.0: it stays as it is, and every later version must read and resume it."""
+    result = open_result(Path(__file__).parent / "data/result-v1.h5")
+    assert (result.experiment, result.status, result.seed, result.n_steps) == ("random-walk", "interrupted", 1, 2)
+    assert result.config["n_steps"] == 3
+    np.testing.assert_array_equal(result.trace["energy"], [0.19879718600227098, 0.25519755921849285])
+    assert result.state is not None
+    assert result.state["generator"]["state"]["inc"] == 194290289479364712180083596243593368443
+    assert result.exact == {"energy": 1.0}
 
 
 def test_a_result_without_state_or_trace(tmp_path):

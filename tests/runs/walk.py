@@ -21,10 +21,10 @@ from runs.result import Measurement
 class WalkSettings(Settings):
     """A random walk."""
 
-    n_steps: int = Field(40, ge=0, description="steps of the walk")
-    n_measure: int = Field(20, ge=1, description="rounds of the measurement")
-    pause: float = Field(0.0, ge=0, description="seconds that each step takes at least")
-    nan_at: int = Field(0, ge=0, description="the step that turns into a NaN, if any")
+    n_steps: int = Field(default=40, ge=0, description="steps of the walk")
+    n_measure: int = Field(default=20, ge=1, description="rounds of the measurement")
+    pause: float = Field(default=0.0, ge=0, description="seconds that each step takes at least")
+    nan_at: int = Field(default=0, ge=0, description="the step that turns into a NaN, if any")
 
 
 class Walk:
