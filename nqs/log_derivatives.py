@@ -3,6 +3,9 @@
 Stochastic reconfiguration asks a Jacobian for products only: O v, O^T u and O O^T. The restricted Boltzmann
 machine has columns that are outer products of two narrow matrices, so that all three cost a fraction of what the
 full matrix would.
+
+A wave function with a phase has complex log-derivatives. Its Jacobian still takes and gives real parameters: O v is
+complex, and O^T u stands for Re(O^H u). See ``nqs.complex_derivatives``.
 """
 
 from typing import Protocol
@@ -11,13 +14,19 @@ import numpy as np
 
 
 class Jacobian(Protocol):
-    """A real matrix known by its products."""
+    """A matrix for real parameters known by its products; ``kind`` is "real", "holomorphic" or "complex"."""
 
     shape: tuple[int, int]
+    kind: str
 
     @property
     def cost(self) -> float:
         """Of one product O v, in multiplications at the speed of a matrix product."""
+        ...
+
+    @property
+    def gram_cost(self) -> float:
+        """Of O O^T, in the same units."""
         ...
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
@@ -43,40 +52,48 @@ MEMORY_BOUND = 12.0  # how much longer a multiplication takes in a matrix-vector
 class Dense:
     """A Jacobian stored as an array."""
 
+    kind = "real"
+
     def __init__(self, array: np.ndarray) -> None:
         self.array = array
         self.shape = array.shape
         self.cost = MEMORY_BOUND * array.size
+        self.gram_cost = len(array) * array.size / 2
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
         return self.array @ v
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
-        return u @ self.array
+        product = u @ self.array.conj()
+        return product if np.iscomplexobj(self.array) else product.real
 
     def gram(self) -> np.ndarray:
-        return self.array @ self.array.T
+        return self.array @ self.array.conj().T
 
     def dense(self) -> np.ndarray:
         return self.array
 
 
 class Outer:
-    """Columns left_si right_sj, in the order of a matrix (i, j): O v = sum_j (left V)_sj right_sj."""
+    """Columns left_si right_sj, in the order of a matrix (i, j): O v = sum_j (left V)_sj right_sj; left is real."""
+
+    kind = "real"
 
     def __init__(self, left: np.ndarray, right: np.ndarray) -> None:
         self.left, self.right = left, right
         self.shape = (len(left), left.shape[1] * right.shape[1])
         self.cost = left.size * right.shape[1] + MEMORY_BOUND * right.size
+        self.gram_cost = len(left) * ((left.size + right.size) / 2 + MEMORY_BOUND * len(left))
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
-        return np.vecdot(self.left @ v.reshape(self.left.shape[1], -1), self.right)
+        return np.vecdot(self.right.conj(), self.left @ v.reshape(self.left.shape[1], -1))
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
-        return (self.left.T @ (u[:, None] * self.right)).ravel()
+        product = (self.left.T @ (u[:, None] * self.right.conj())).ravel()
+        return product if np.iscomplexobj(self.right) else product.real
 
     def gram(self) -> np.ndarray:
-        return (self.left @ self.left.T) * (self.right @ self.right.T)
+        return (self.left @ self.left.T) * (self.right @ self.right.conj().T)
 
     def dense(self) -> np.ndarray:
         return (self.left[:, :, None] * self.right[:, None, :]).reshape(self.shape)
@@ -89,6 +106,9 @@ class Blocks:
         self.blocks = blocks
         self.shape = (blocks[0].shape[0], sum(block.shape[1] for block in blocks))
         self.cost = sum(block.cost for block in blocks)
+        self.gram_cost = sum(block.gram_cost for block in blocks)
+        kinds = {block.kind for block in blocks}
+        self.kind = kinds.pop() if len(kinds) == 1 else "complex"
         self.cuts = np.cumsum([block.shape[1] for block in blocks])[:-1]
 
     def matvec(self, v: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ parameters P:
     "iterations"   conjugate gradients, which need products with O and O^T only
 
 Sources: S. Sorella, Phys. Rev. B 64, 024512 (2001), eqs. (6)-(8); A. Chen and M. Heyl, Nat. Phys. 20, 1476 (2024),
-eq. (5), for the sample space.
+eq. (5), for the sample space; G. Goldshlager, N. Abrahamsen and L. Lin, J. Comput. Phys. 516, 113351 (2024): SPRING.
 """
 
 import math
@@ -44,6 +44,8 @@ class StochasticReconfiguration:
 
     learning_rate : a number, or a schedule of the step
     shift : added to the diagonal of the metric; a number, or a schedule of the step
+    momentum : mu of the SPRING method: the new direction is mu times the last one, plus the solution for what of the
+        energies e the last one leaves, e - mu O d; between 0 and 1, 0 for none
     max_distance : the trust region: a step d with sqrt(d^T S d) beyond it is scaled back to it. It is the standard
         deviation of the change of log psi over the samples
     method : "auto" picks the cheapest of "parameters", "samples" and "iterations"
@@ -54,6 +56,7 @@ class StochasticReconfiguration:
 
     learning_rate: float | Schedule = 0.05
     shift: float | Schedule = 1e-4
+    momentum: float = 0.0
     max_distance: float = 0.5
     method: str = "auto"
     tolerance: float = 1e-4
@@ -66,6 +69,8 @@ class StochasticReconfiguration:
             value = getattr(self, name)
             if not callable(value) and not 0 < value < math.inf:
                 raise ValueError(f"expected {name} to be a positive number, got {value!r}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"expected momentum to be at least 0 and below 1, got {self.momentum!r}")
 
     def init(self, n_parameters: int) -> State:
         """The state before the first update: the last direction, from which conjugate gradients start."""
@@ -77,12 +82,20 @@ class StochasticReconfiguration:
         """New parameters, the new state and the solution behind them, from the local energies, shape (n,)."""
         centred = Centred(jacobian)
         deviations = energies - energies.mean()
-        shift = _at(self.shift, state.step)
-        solution = self.solve(centred, deviations, shift, state.memory["direction"])
+        deviations = deviations.real if jacobian.kind == "real" else deviations
+        solution = self.direction(centred, deviations, _at(self.shift, state.step), state.memory["direction"])
         update = _at(self.learning_rate, state.step) * solution.direction
         distance = float(np.linalg.norm(centred.matvec(update))) / math.sqrt(len(energies))
         update *= min(1.0, self.max_distance / distance) if distance > 0 else 1.0
         return parameters - update, State(state.step + 1, {"direction": solution.direction}), solution
+
+    def direction(self, centred: "Centred", deviations: np.ndarray, shift: float, last: np.ndarray) -> Solution:
+        """The solution for the energies, from the ``last`` direction on where there is momentum."""
+        if not self.momentum:
+            return self.solve(centred, deviations, shift, last)
+        remaining = deviations - self.momentum * centred.matvec(last)
+        solution = self.solve(centred, remaining, shift, (1 - self.momentum) * last)
+        return solution._replace(direction=solution.direction + self.momentum * last)
 
     def solve(self, centred: "Centred", deviations: np.ndarray, shift: float, start: np.ndarray) -> Solution:
         """(S + shift)^-1 O^T e / n for the centred log-derivatives and energies."""
@@ -120,27 +133,28 @@ class StochasticReconfiguration:
 
 
 class Centred:
-    """O minus its mean over the samples, as an operator: O - 1 m^T."""
+    """O minus its mean over the samples, as an operator: C O with C u = u - mean(u)."""
 
     def __init__(self, jacobian: Jacobian) -> None:
         self.jacobian = jacobian
         self.shape = jacobian.shape
-        self.mean = jacobian.rmatvec(np.full(self.shape[0], 1 / self.shape[0]))
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
-        return self.jacobian.matvec(v) - self.mean @ v
+        product = self.jacobian.matvec(v)
+        return product - product.mean()
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
-        return self.jacobian.rmatvec(u) - u.sum() * self.mean
+        return self.jacobian.rmatvec(u - u.mean())
 
     def gram(self) -> np.ndarray:
-        """(O - 1 m^T)(O - 1 m^T)^T, by removing the mean of every row and column of O O^T."""
+        """C O O^T C, by removing the mean of every row and column of O O^T."""
         gram = self.jacobian.gram()
         means = gram.mean(axis=0)
-        return gram - means - means[:, None] + means.mean()
+        return gram - means - means[:, None].conj() + means.mean()
 
     def dense(self) -> np.ndarray:
-        return self.jacobian.dense() - self.mean
+        dense = self.jacobian.dense()
+        return dense - dense.mean(axis=0)
 
 
 def cheapest(jacobian: Jacobian) -> str:
@@ -148,20 +162,27 @@ def cheapest(jacobian: Jacobian) -> str:
     n, p = jacobian.shape
     costs = {
         "parameters": n * p**2 / 2 + p**3 / 3,
-        "samples": p * n**2 / 2 + n**3 / 3,
+        "samples": jacobian.gram_cost + (4 if jacobian.kind == "holomorphic" else 1) * n**3 / 3,
         "iterations": ITERATIONS_EXPECTED * 2 * jacobian.cost,
     }
+    if jacobian.kind == "complex":  # O O^T u is not linear in a complex u
+        del costs["samples"]
     return min(costs, key=costs.__getitem__)
 
 
 def _solve_parameters(centred: Centred, deviations: np.ndarray, shift: float) -> np.ndarray:
     o = centred.dense()
-    metric = o.T @ o / len(o)
+    metric = o.T @ o if np.isrealobj(o) else o.real.T @ o.real + o.imag.T @ o.imag
+    metric /= len(o)
     metric[np.diag_indices_from(metric)] += shift
-    return _solve_positive(metric, deviations @ o / len(o))
+    return _solve_positive(metric, centred.rmatvec(deviations) / len(o))
 
 
 def _solve_samples(centred: Centred, deviations: np.ndarray, shift: float) -> np.ndarray:
+    if centred.jacobian.kind == "complex":
+        raise ValueError(
+            "expected parameters that are all real or all complex for method='samples'; use method='iterations'"
+        )
     n = len(deviations)
     gram = centred.gram() / n
     gram[np.diag_indices_from(gram)] += shift

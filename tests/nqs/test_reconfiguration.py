@@ -130,6 +130,8 @@ def test_the_cheapest_method_by_shape_and_structure():
     assert cheapest(dense(10_000, 10_000)) == "iterations"
     narrow = np.broadcast_to(0.0, (2000, 200))
     assert cheapest(dense(2000, 200 * 200)) == "samples"
+    assert cheapest(Outer(narrow, narrow)) == "samples"
+    narrow = np.broadcast_to(0.0, (10_000, 100))
     assert cheapest(Outer(narrow, narrow)) == "iterations"
 
 
