@@ -1,0 +1,75 @@
+"""Digits, arrays and files as data sets, and the messages for data that a model cannot represent."""
+
+import h5py
+import numpy as np
+import pytest
+
+from generative import datasets
+from generative.datasets.dataset import check_configurations
+
+
+def test_digits_are_the_images_of_scikit_learn():
+    data = datasets.digits()
+    assert len(data.train) + len(data.test) == 1797
+    assert data.values == "bits"
+    assert data.shape == (8, 8)
+    grey = datasets.digits(binarise=False, seed=0)
+    assert grey.values == "unit"
+    assert grey.train.max() == 1.0
+    np.testing.assert_array_equal(data.train, grey.train > 0.5)
+    assert data.train_labels is not None
+    assert set(np.unique(data.train_labels)) == set(range(10))
+
+
+def test_rows_of_an_array_are_split_without_loss():
+    x = np.arange(60.0).reshape(20, 3)
+    data = datasets.from_array(x, labels=np.arange(20), test_fraction=0.25, seed=1)
+    assert data.train_labels is not None
+    assert data.test_labels is not None
+    assert len(data.test) == 5
+    np.testing.assert_array_equal(np.sort(np.r_[data.train_labels, data.test_labels]), np.arange(20))
+    np.testing.assert_array_equal(data.train, x[data.train_labels])
+
+
+def test_a_saved_data_set_is_read_back_lazily(tmp_path):
+    data = datasets.digits()
+    datasets.save(data, tmp_path / "digits.h5")
+    again = datasets.from_hdf5(tmp_path / "digits.h5")
+    assert not isinstance(again.train, np.ndarray)
+    assert again.values == "bits"
+    assert again.shape == (8, 8)
+    np.testing.assert_array_equal(np.asarray(again.test), data.test)
+    np.testing.assert_array_equal(again.train[[5, 2, 2]], data.train[[5, 2, 2]])
+    np.testing.assert_array_equal(check_configurations(again.train, 64, "bits"), data.train)
+
+
+def test_a_file_without_the_data_names_what_it_has(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["images"] = np.zeros((3, 2))
+    with pytest.raises(ValueError, match=r"'train'.*images"):
+        datasets.from_hdf5(tmp_path / "other.h5")
+
+
+@pytest.mark.parametrize(
+    ("x", "values", "message"),
+    [
+        (np.array([[1.0, -1.0]]), "bits", "as_bits"),
+        (np.array([[1.0, 0.0]]), "spins", "as_spins"),
+        (np.array([[0.2, 0.0]]), "bits", "x > 0.5"),
+        (np.array([[3.0, 0.0]]), "unit", "rescale"),
+        (np.array([[3.0, 0.0]]), "bits", "range is 0 to 3"),
+        (np.array([[np.nan, 0.0]]), "real", "NaN"),
+        (np.zeros((3, 4)), "bits", "shape"),
+        (np.zeros((3, 1, 2)), "bits", "reshape"),
+        (np.array([["a", "b"]]), "bits", "array of numbers"),
+    ],
+)
+def test_messages_say_how_to_convert(x, values, message):
+    with pytest.raises(ValueError, match=message):
+        check_configurations(x, 2, values)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_a_split_leaves_rows_on_both_sides(fraction):
+    with pytest.raises(ValueError, match="both sides"):
+        datasets.from_array(np.zeros((10, 2)), test_fraction=fraction)
