@@ -51,7 +51,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 # The peers bring their own versions of everything; Born itself runs in .venv, next to them.
-$(PEERS_INSTALLED): Makefile
+$(PEERS_INSTALLED): benchmarks/peers/constraints.txt
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python $(PIP) netket==3.23.0
+	$(PEERS)/bin/python $(PIP) --constraint benchmarks/peers/constraints.txt netket
 	touch $@

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import walk
+from sameness import differences
 
 from runs.errors import BusyError, ResultError
 from runs.lock import is_locked, lock_name, only_writer
@@ -15,33 +16,6 @@ from runs.store import temporary_name
 
 # Saving after every step makes it likely that a kill hits a save.
 ARGUMENTS = ["run", "random-walk", "--checkpoint", "0", "--pause", "0.001", "--n-steps", "12", "--n-measure", "6"]
-
-
-def assert_same(left, right):
-    """Two results agree to the last bit in all that does not name the time or the place."""
-    assert_same_tree(without_time(left.trace), without_time(right.trace))
-    assert_same_tree(left.state, right.state)
-    assert_same_tree(left.samples, right.samples)
-    assert repr(left.measurement) == repr(right.measurement)
-    assert (left.status, left.seed, left.exact) == (right.status, right.seed, right.exact)
-
-
-def without_time(trace):
-    return {name: column for name, column in trace.items() if name != "wall_time"}
-
-
-def assert_same_tree(left, right):
-    assert left.keys() == right.keys()
-    for name, leaf in left.items():
-        if isinstance(leaf, dict):
-            assert_same_tree(leaf, right[name])
-        else:
-            assert type(leaf) is type(right[name])
-            assert bits(leaf) == bits(right[name])
-
-
-def bits(leaf):
-    return (leaf.dtype, leaf.shape, leaf.tobytes()) if isinstance(leaf, np.ndarray) else repr(leaf)
 
 
 def finish(processes, arguments):
@@ -83,7 +57,7 @@ def test_killed_at_a_random_time_continues_to_the_same_bits(kill, processes, uni
     else:  # killed before the run began
         again = [*ARGUMENTS, "--out", str(path)]
     assert finish(processes, again) == 0
-    assert_same(open_result(path), expected)
+    assert differences(open_result(path), expected) == []
     assert os.listdir(tmp_path) == ["walk.h5"]
 
 
@@ -112,7 +86,7 @@ def test_a_signal_finishes_the_step_and_saves(number, name, processes, uninterru
     assert stopped.state is not None
     assert stopped.n_steps == stopped.state["step"] < 12
     assert finish(processes, ["resume", str(path)]) == 0
-    assert_same(open_result(path), uninterrupted[0])
+    assert differences(open_result(path), uninterrupted[0]) == []
 
 
 def test_a_second_writer_is_refused(born, tmp_path):

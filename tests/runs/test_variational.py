@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_kill import assert_same
+from sameness import differences
 
 import nqs
 from runs import runner
@@ -53,13 +53,13 @@ def test_stopped_anywhere_it_continues_to_the_same_bits(settings, tmp_path):
     assert start("quantum-dot", path, StopAt(1), **settings).status == "interrupted"
     for stop in (2, 3, 1):  # counted from where it stood: after steps 3 and 6, and in the first round of measuring
         assert runner.resume(path, StopAt(stop)).status == "interrupted"
-    assert_same(runner.resume(path, Display()), whole)
+    assert differences(runner.resume(path, Display()), whole) == []
 
 
 def test_the_number_of_threads_changes_nothing(tmp_path):
     one = start("quantum-dot", tmp_path / "one.h5", Display(), threads=1)
     two = start("quantum-dot", tmp_path / "two.h5", Display(), threads=2)
-    assert_same(one, two)
+    assert differences(one, two) == []
 
 
 def test_an_exact_state_has_the_exact_energy_without_variance(tmp_path):

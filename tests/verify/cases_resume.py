@@ -1,0 +1,56 @@
+"""Runs of variational Monte Carlo that are killed and resumed."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from registry import Row, case
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "runs"))
+from sameness import differences
+
+from runs.reading import open_result
+from runs.result import Result
+
+BORN = [sys.executable, "-m", "runs.cli"]
+RUN = [*BORN, "run", "quantum-dot", "--checkpoint", "0", "--n-steps", "60", "--n-measure", "1000000", "--n-samples"]
+RUN = [*RUN, "2048", "--n-burn-in", "100"]
+
+
+@case
+def killed_runs() -> Iterator[Row]:
+    """Parts of the result that differ after SIGKILL at a random time and resuming, in 20 runs of a quantum dot."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        whole, seconds = uninterrupted(directory / "whole.h5")
+        times = np.random.default_rng(11).uniform(0, seconds, size=20)
+        for kill, after in enumerate(times):
+            killed, status, steps = killed_and_resumed(directory / f"{kill}.h5", after)
+            count = len(differences(killed, whole))
+            yield Row(f"killed after {after:.2f} s ({status}, {steps} steps)", count, 0.0, 0.0, limit=0.0)
+
+
+def uninterrupted(path: Path) -> tuple[Result, float]:
+    """The whole run, and how long it takes once its kernels are compiled."""
+    for _ in range(2):
+        started = time.perf_counter()
+        subprocess.run([*RUN, "--out", str(path), "--overwrite"], check=True, capture_output=True)
+    return open_result(path), time.perf_counter() - started
+
+
+def killed_and_resumed(path: Path, after: float) -> tuple[Result, str, int]:
+    """The result in the end, and what the kill had left."""
+    process = subprocess.Popen([*RUN, "--out", str(path)], stdout=subprocess.DEVNULL)
+    time.sleep(after)
+    process.kill()
+    process.wait()
+    if path.exists():
+        left = open_result(path)
+        subprocess.run([*BORN, "resume", str(path)], check=True, capture_output=True)
+        return open_result(path), left.status, left.n_steps
+    subprocess.run([*RUN, "--out", str(path)], check=True, capture_output=True)
+    return open_result(path), "not begun", 0
