@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from montecarlo.metropolis import (
-    SCRATCH,
     Metropolis,
     Noise,
     moves_per_sweep,
     noise_per_move,
     observe,
     run_block,
+    scratch_for,
     workspace,
 )
 from montecarlo.random import Seed, generator_states, restore_generators, spawn
@@ -41,7 +41,7 @@ class Chains:
 
     Parameters
     ----------
-    x : the first configurations, shape (n_chains, n_parts, n_dims); copied
+    x : the first configurations, copied: particles (n_chains, n_parts, n_dims), or spins +-1, int8 (n_chains, n_sites)
     proposal : how a part is moved
     seed : chain c draws from the c-th child of this seed
     threads : how many threads share the chains; the results do not depend on it
@@ -50,7 +50,7 @@ class Chains:
     def __init__(self, x: np.ndarray, proposal: Any, *, seed: Seed, threads: int = 1) -> None:
         if threads < 1:
             raise ValueError(f"expected threads >= 1, got {threads}")
-        self.x = np.array(x, dtype=np.float64, order="C")
+        self.x = np.array(x, dtype=np.int8 if np.ndim(x) == 2 else np.float64, order="C")
         self.proposal = proposal
         self.generators = spawn(seed, len(self.x))
         self.threads = min(threads, len(self.x))
@@ -79,7 +79,7 @@ class Chains:
     def _run_block(
         self, block: slice, target: Any, observer: Any, n_samples: int, moves: int, accepted: np.ndarray
     ) -> None:
-        work, scratch = workspace(target), np.empty((SCRATCH, self.x.shape[2]))
+        work, scratch = workspace(target), scratch_for(self.x)
         for samples in self._rounds(target, n_samples, moves):
             noise = self._draw(block, target, (samples.stop - samples.start) * moves)
             observed = _part(observer, block, samples)
@@ -99,10 +99,11 @@ class Chains:
     def _draw(self, block: slice, target: Any, n_moves: int) -> Noise:
         generators = self.generators[block]
         n_normals, n_exponentials = noise_per_move(self.proposal, target)
+        kind = getattr(self.proposal, "noise", "standard_normal")
         normals = np.empty((len(generators), n_moves, n_normals))
         exponentials = np.empty((len(generators), n_moves, n_exponentials))
         for c, generator in enumerate(generators):
-            generator.standard_normal(out=normals[c])
+            getattr(generator, kind)(out=normals[c])
             generator.standard_exponential(out=exponentials[c])
         return Noise(normals, exponentials)
 
@@ -128,7 +129,7 @@ class Chains:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what ``state`` returned."""
-        x = np.asarray(state["x"], dtype=np.float64)
+        x = np.asarray(state["x"], dtype=self.x.dtype)
         if x.shape != self.x.shape:
             raise ValueError(f"expected chains of shape {self.x.shape}, the saved ones have shape {x.shape}")
         self.x = x.copy()

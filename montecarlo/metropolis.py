@@ -3,10 +3,12 @@
 A *target* is a NamedTuple that stands for an unnormalised density p(x) of a configuration x, an array whose first
 axis counts the parts (particles, sites) that are moved one at a time. A *work* NamedTuple of arrays, allocated once
 for a block of chains, holds what the target keeps between moves. A *proposal* is a NamedTuple that draws a new
-value for part i. A new target or proposal registers the functions below in its own file.
+value for part i, or draws which of the spins to turn over. A new target or proposal registers the functions below in
+its own file.
 
-The random numbers come in as arrays: standard normals for the proposal, and a standard exponential e for the
-decision, since u < r with u uniform is the same event as log r > -e: no logarithm and no exponential are computed.
+The random numbers come in as arrays: standard normals (or uniform ones) for the proposal, and a standard exponential e
+for the decision, since u < r with u uniform is the same event as log r > -e: no logarithm and no exponential are
+computed.
 
 Source: W. K. Hastings, Biometrika 57, 97 (1970), eq. (1).
 """
@@ -55,12 +57,17 @@ def log_proposal_ratio(proposal: Any, target: Any, work: Any, x: np.ndarray, i: 
 
 @generic
 def noise_per_move(proposal: Any, target: Any) -> tuple[int, int]:
-    """How many standard normals and standard exponentials one move takes (called outside kernels)."""
+    """How many numbers for the proposal and standard exponentials one move takes (called outside kernels)."""
 
 
 @generic
 def moves_per_sweep(proposal: Any, target: Any) -> int:
     """How many moves touch every part once (called outside kernels)."""
+
+
+@generic
+def carry_out(proposal: Any, x: np.ndarray, i: int, new: np.ndarray) -> None:
+    """Change x as was proposed and accepted."""
 
 
 @generic
@@ -82,7 +89,17 @@ def observe(observer: Any, target: Any, work: Any, x: np.ndarray, chain: int, sa
     """Record whatever the observer is for; ``work`` belongs to x."""
 
 
-class Metropolis:
+class AcceptReject:
+    """Base class of the proposals that Metropolis and Hastings' rule accepts or rejects.
+
+    ``noise`` is the method of a random generator that draws the numbers of the proposal.
+    """
+
+    __slots__ = ()
+    noise = "standard_normal"
+
+
+class Metropolis(AcceptReject):
     """Base class of the proposals that Metropolis and Hastings' rule accepts or rejects.
 
     They have a field ``step`` and a class attribute ``target_acceptance``, to which burn-in tunes it.
@@ -94,29 +111,42 @@ class Metropolis:
     _replace: Callable[..., Any]
 
 
-@move.register(Metropolis)
+@carry_out.register(Metropolis)
+def _(proposal, x, i, new):
+    for d in range(x.shape[1]):
+        x[i, d] = new[d]
+
+
+@move.register(AcceptReject)
 def _(proposal, target, work, x, i, normals, exponentials, scratch):
     propose(proposal, target, work, x, i, normals, scratch)
     log_ratio = log_density_ratio(target, work, x, i, scratch[0])
     log_ratio += log_proposal_ratio(proposal, target, work, x, i, scratch)
     if log_ratio > -exponentials[0]:  # False for NaN
         accept(target, work, x, i, scratch[0])
-        for d in range(x.shape[1]):
-            x[i, d] = scratch[0, d]
+        carry_out(proposal, x, i, scratch[0])
         return True
     return False
+
+
+def scratch_for(x: np.ndarray) -> np.ndarray:
+    """What proposals write on: shape (SCRATCH, n_dims) for chains x of particles, shape (n_chains, n_parts, n_dims).
+
+    For spins, shape (n_chains, n_sites), whole numbers (1, n_sites + 1): how many to turn over, then which.
+    """
+    return np.empty((SCRATCH, x.shape[2])) if x.ndim == 3 else np.zeros((1, x.shape[1] + 1), dtype=np.int64)
 
 
 class Noise(NamedTuple):
     """The random numbers of a block of chains: shapes (n_chains, n_moves, numbers per move)."""
 
-    normals: np.ndarray
+    normals: np.ndarray  # of the proposal, which may also ask for uniform ones
     exponentials: np.ndarray
 
 
 @kernel
 def run_block(target, work, proposal, observer, x, noise, n_samples, accepted, scratch):
-    """Run a block of chains x, shape (n_chains, n_parts, n_dims), in place; scratch has shape (SCRATCH, n_dims).
+    """Run a block of chains x, shape (n_chains, n_parts, ...), in place; for ``scratch`` see ``scratch_for``.
 
     Each chain makes n_moves / n_samples moves, part after part, before each of the ``n_samples`` observations;
     ``accepted``, shape (n_chains,), counts the accepted ones.
