@@ -125,6 +125,9 @@ def test_the_cheapest_method_by_shape_and_structure():
     def dense(n_samples: int, n_parameters: int) -> Dense:
         return Dense(np.broadcast_to(0.0, (n_samples, n_parameters)))
 
+    def outer(n_samples: int, width: int) -> Outer:
+        return Outer(*[np.broadcast_to(0.0, (n_samples, width))] * 2)
+
     assert cheapest(dense(10_000, 10)) == "parameters"
     assert cheapest(dense(100, 100_000)) == "samples"
     assert cheapest(dense(10_000, 10_000)) == "iterations"
