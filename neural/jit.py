@@ -36,7 +36,7 @@ from numba.extending import intrinsic, overload
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PACKAGES = ("neural", "montecarlo", "nqs", "generative", "runs")
+PACKAGES = ("neural", "montecarlo", "nqs", "generative")  # those with kernels
 
 # Sums may be reordered and fused, divisions turned into products; NaN and infinity keep their meaning.
 FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
