@@ -2,7 +2,7 @@
 
 from montecarlo.estimates import Estimate
 from montecarlo.lattices import Chain, Graph, Honeycomb, Kagome, Lattice, Square, Triangular
-from nqs.proposals import Gibbs, Langevin, RandomWalk
+from nqs.proposals import Gibbs, Langevin, RandomWalk, SpinExchange, SpinFlip
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.systems import (
     J1J2,
@@ -14,7 +14,7 @@ from nqs.systems import (
     TransverseFieldIsing,
 )
 from nqs.vmc import VMC, DivergedError, VMCWarning
-from nqs.wavefunctions import Gaussian, GaussianRBM, Neural, PadeJastrow, Product, WaveFunction
+from nqs.wavefunctions import Gaussian, GaussianRBM, Neural, PadeJastrow, Product, SpinRBM, SpinState, WaveFunction
 
 __all__ = [
     "J1J2",
@@ -39,6 +39,10 @@ __all__ = [
     "QuantumDot",
     "RandomWalk",
     "SignProblemWarning",
+    "SpinExchange",
+    "SpinFlip",
+    "SpinRBM",
+    "SpinState",
     "Square",
     "StochasticReconfiguration",
     "TransverseFieldIsing",

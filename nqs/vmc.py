@@ -11,10 +11,13 @@ from montecarlo.chains import Chains
 from montecarlo.estimates import Estimate
 from montecarlo.metropolis import Metropolis
 from montecarlo.statistics import Accumulator, estimate
+from neural.blas import blas_threads
 from neural.optimizers import Optimizer, State
 from nqs.energy import LocalEnergy
 from nqs.log_derivatives import Jacobian
-from nqs.reconfiguration import Centred, StochasticReconfiguration
+from nqs.reconfiguration import StochasticReconfiguration
+from nqs.spin_energy import SpinLocalEnergy
+from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System, check_positive, check_positive_integer
 from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
 
@@ -36,7 +39,7 @@ class Step(NamedTuple):
 
     step: int
     energy: Estimate
-    variance: float  # of the local energy
+    variance: float  # of the local energy, of both parts where it is complex
     acceptance: float
     clipped: float  # fraction of the local energies that were clipped
     update_norm: float
@@ -61,13 +64,13 @@ class Measurement(NamedTuple):
 
 
 class VMC:
-    """Variational Monte Carlo for particles in continuous space.
+    """Variational Monte Carlo for particles in continuous space, or for spins on a lattice.
 
     Parameters
     ----------
     system : the Hamiltonian
     psi : the wave function; ``vmc.psi`` is the current one
-    proposal : ``Langevin()``, ``RandomWalk()`` or ``Gibbs()``
+    proposal : ``Langevin()``, ``RandomWalk()`` or ``Gibbs()``; for spins ``SpinFlip()`` or ``SpinExchange(system)``
     optimizer : ``StochasticReconfiguration(...)``, or one of ``neural.optimizers``
     n_samples : for each optimization step, shared among the chains
     n_chains : independent Markov chains
@@ -85,7 +88,7 @@ class VMC:
 
     def __init__(
         self,
-        system: System,
+        system: System | SpinSystem,
         psi: WaveFunction,
         proposal: Any,
         optimizer: StochasticReconfiguration | Optimizer,
@@ -107,6 +110,7 @@ class VMC:
             check_positive("clip", clip)
         if moves_per_sample is not None:
             check_positive_integer("moves_per_sample", moves_per_sample)
+        self._observer = SpinLocalEnergy if isinstance(system, SpinSystem) else LocalEnergy
         self.samples_per_chain = n_samples // n_chains
         self.moves_per_sample = moves_per_sample
         self.n_burn_in = check_positive_integer("n_burn_in", n_burn_in)
@@ -128,7 +132,7 @@ class VMC:
     def burn_in(self) -> None:
         """Bring fresh chains to equilibrium and tune the proposal; nothing where this was done before."""
         if not self._ready:
-            nothing = LocalEnergy.for_chains(self.system, self.psi, self.chains.x, 0)
+            nothing = self._observer.for_chains(self.system, self.psi, self.chains.x, 0)
             self.chains.burn_in(self.psi, self.n_burn_in, nothing)
             self._ready = True
 
@@ -138,6 +142,10 @@ class VMC:
         self._check(energy, acceptance)
         rows = recorded.rows.reshape(-1, row_size(self.psi))
         energies, clipped = clip_energies(recorded.energies.ravel(), self.clip)
+        variance = energy.variance
+        if getattr(self.psi, "is_complex", False):
+            energies = energies + 1j * recorded.imaginary.ravel()
+            variance += float(recorded.imaginary.var())
         before = self.psi.parameters
         after, solver = self._update(before, jacobian(self.psi, rows), energies)
         if not np.isfinite(after).all():
@@ -147,7 +155,7 @@ class VMC:
         record = Step(
             self.step,
             energy,
-            energy.variance,
+            variance,
             acceptance,
             clipped,
             float(np.linalg.norm(after - before)),
@@ -169,8 +177,8 @@ class VMC:
         parameters, self.optimizer_state = self.optimizer.update(parameters, gradient, self.optimizer_state)
         return parameters, "gradient"
 
-    def _sample(self, n: int, *, rows: bool = False, configurations: bool = False) -> tuple[LocalEnergy, float]:
-        recorded = LocalEnergy.for_chains(
+    def _sample(self, n: int, *, rows: bool = False, configurations: bool = False) -> tuple[Any, float]:
+        recorded = self._observer.for_chains(
             self.system, self.psi, self.chains.x, n, rows=rows, configurations=configurations
         )
         acceptance = self.chains.run(self.psi, recorded, n, self.moves_per_sample)
@@ -284,7 +292,8 @@ class VMC:
 
 def energy_gradient(o: Jacobian, energies: np.ndarray) -> np.ndarray:
     """dE / d theta = 2 ( <E_L O> - <E_L> <O> ), from samples of |psi|^2, shape (n_parameters,)."""
-    return 2 / len(energies) * Centred(o).rmatvec(energies - energies.mean())
+    with blas_threads(1):
+        return 2 / len(energies) * o.rmatvec(energies - energies.mean())
 
 
 def clip_energies(energies: np.ndarray, clip: float | None) -> tuple[np.ndarray, float]:
@@ -296,8 +305,10 @@ def clip_energies(energies: np.ndarray, clip: float | None) -> tuple[np.ndarray,
     return np.clip(energies, median - width, median + width), float(np.mean(np.abs(energies - median) > width))
 
 
-def _check_match(system: System, psi: WaveFunction) -> None:
-    if psi.shape != (system.n_particles, system.n_dims):
+def _check_match(system: System | SpinSystem, psi: WaveFunction) -> None:
+    if isinstance(system, SpinSystem):
+        system.check(psi)
+    elif psi.shape != (system.n_particles, system.n_dims):
         raise ValueError(
             f"expected a wave function of {system.n_particles} particles in {system.n_dims} dimensions, "
             f"got one for (n_particles, n_dims) = {psi.shape}"

@@ -4,6 +4,8 @@ from nqs.wavefunctions.gaussian import Gaussian
 from nqs.wavefunctions.gaussian_rbm import GaussianRBM
 from nqs.wavefunctions.neural import Neural
 from nqs.wavefunctions.pade_jastrow import PadeJastrow
+from nqs.wavefunctions.spin_rbm import SpinRBM
+from nqs.wavefunctions.spin_state import SpinState
 from nqs.wavefunctions.wavefunction import Product, WaveFunction
 
-__all__ = ["Gaussian", "GaussianRBM", "Neural", "PadeJastrow", "Product", "WaveFunction"]
+__all__ = ["Gaussian", "GaussianRBM", "Neural", "PadeJastrow", "Product", "SpinRBM", "SpinState", "WaveFunction"]
