@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from timing import seconds
@@ -20,8 +21,6 @@ def main() -> None:
 
         def run(*words: str) -> None:
             subprocess.run(words, check=True, capture_output=True, env=environment)
-
-        import time
 
         started = time.perf_counter()
         run(*command)

@@ -71,6 +71,8 @@ def cache_directory() -> pathlib.Path:
 
 if COMPILED and not os.environ.get("NUMBA_CACHE_DIR"):
     numba.config.CACHE_DIR = str(cache_directory())
+if COMPILED and not os.environ.get("NUMBA_OPT"):
+    numba.config.OPT = type(numba.config.OPT)(2)  # a quarter less compilation than 3, the same speed
 
 _foreign_sources: dict[pathlib.Path, str] = {}
 

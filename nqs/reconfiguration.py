@@ -23,10 +23,12 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
+from neural.blas import blas_threads
 from neural.optimizers import Schedule, State
 from nqs.log_derivatives import Jacobian
 
 METHODS = ("auto", "parameters", "samples", "iterations")
+LARGE = 5e9  # multiplications, about 0.1 s on one core, from which BLAS uses all threads
 ITERATIONS_EXPECTED = 60  # of conjugate gradients, for the choice of the cheapest method
 
 
@@ -80,6 +82,12 @@ class StochasticReconfiguration:
         self, parameters: np.ndarray, jacobian: Jacobian, energies: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Solution]:
         """New parameters, the new state and the solution behind them, from the local energies, shape (n,)."""
+        with blas_threads(1 if min(solver_costs(jacobian).values()) < LARGE else None):
+            return self._step(parameters, jacobian, energies, state)
+
+    def _step(
+        self, parameters: np.ndarray, jacobian: Jacobian, energies: np.ndarray, state: State
+    ) -> tuple[np.ndarray, State, Solution]:
         centred = Centred(jacobian)
         deviations = energies - energies.mean()
         deviations = deviations.real if jacobian.kind == "real" else deviations
@@ -159,6 +167,12 @@ class Centred:
 
 def cheapest(jacobian: Jacobian) -> str:
     """The method with the fewest multiplications."""
+    costs = solver_costs(jacobian)
+    return min(costs, key=costs.__getitem__)
+
+
+def solver_costs(jacobian: Jacobian) -> dict[str, float]:
+    """The multiplications of every method that is possible."""
     n, p = jacobian.shape
     costs = {
         "parameters": n * p**2 / 2 + p**3 / 3,
@@ -167,7 +181,7 @@ def cheapest(jacobian: Jacobian) -> str:
     }
     if jacobian.kind == "complex":  # O O^T u is not linear in a complex u
         del costs["samples"]
-    return min(costs, key=costs.__getitem__)
+    return costs
 
 
 def _solve_parameters(centred: Centred, deviations: np.ndarray, shift: float) -> np.ndarray:

@@ -194,18 +194,20 @@ def _(psi, work, x, gradient):
 
 @row_size.register(GaussianRBM)
 def _(psi):
-    return psi.visible_bias.size + psi.hidden_bias.size + psi.log_sigma.size
+    return 1 + psi.visible_bias.size + psi.hidden_bias.size + psi.log_sigma.size
 
 
 @write_row.register(GaussianRBM)
 def _(psi, work, x, row):
-    """x / sigma^2, the sigmoids, and the log-derivatives for log sigma."""
+    """1, x / sigma^2, c sigmoid(theta), and the log-derivatives for log sigma."""
     n_particles, n_dims = x.shape
+    first_hidden = 1 + n_particles * n_dims
     widths = row[row.size - n_dims :]
     widths[:] = 0.0
+    row[0] = 1.0
     for i in range(n_particles):
         for d in range(n_dims):
-            row[i * n_dims + d] = x[i, d] * work.precision[d]
+            row[1 + i * n_dims + d] = x[i, d] * work.precision[d]
             if psi.train_sigma:
                 pull = 0.0
                 for j in range(work.sigmoid.size):
@@ -213,15 +215,13 @@ def _(psi, work, x, row):
                 square = (x[i, d] - psi.visible_bias[i, d]) ** 2 * work.precision[d]
                 widths[d] += psi.power * (square - 2.0 * x[i, d] * pull)
     for j in range(work.sigmoid.size):
-        row[n_particles * n_dims + j] = work.sigmoid[j]
+        row[first_hidden + j] = psi.power * work.sigmoid[j]
 
 
 @jacobian.register(GaussianRBM)
 def _(psi, rows):
     """Columns for a, for b and W together (b_j is the weight of a visible unit that is always 1), for log sigma."""
-    n_visible, n_hidden = psi.visible_bias.size, psi.hidden_bias.size
-    visible, hidden, widths = np.split(rows, [n_visible, n_visible + n_hidden], axis=1)
+    first_hidden = 1 + psi.visible_bias.size
+    visible, hidden, widths = np.split(rows, [first_hidden, first_hidden + psi.hidden_bias.size], axis=1)
     centre = (psi.visible_bias * np.exp(-2 * psi.log_sigma)).ravel()
-    with_one = np.hstack([np.ones((len(rows), 1)), visible])
-    blocks = [Dense(psi.power * (visible - centre)), Outer(with_one, psi.power * hidden), Dense(widths)]
-    return Blocks(tuple(blocks))
+    return Blocks((Dense(psi.power * (visible[:, 1:] - centre)), Outer(visible, hidden), Dense(widths)))
