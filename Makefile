@@ -22,8 +22,8 @@ demo: $(INSTALLED)
 	$(BIN)/born plot results/quantum-dot.h5 results/quantum-dot.png
 
 test: $(INSTALLED)
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(INTERPRETED)
-	$(BIN)/python -m pytest --numprocesses 2
+	OPENBLAS_NUM_THREADS=1 NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(INTERPRETED)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 verify: $(INSTALLED)
 	$(BIN)/python tests/verify $(CASES)
