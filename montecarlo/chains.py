@@ -102,9 +102,9 @@ class Chains:
         kind = getattr(self.proposal, "noise", "standard_normal")
         normals = np.empty((len(generators), n_moves, n_normals))
         exponentials = np.empty((len(generators), n_moves, n_exponentials))
-        for c, generator in enumerate(generators):
-            getattr(generator, kind)(out=normals[c])
-            generator.standard_exponential(out=exponentials[c])
+        for generator, first, second in zip(generators, normals, exponentials, strict=True):
+            getattr(generator, kind)(out=first)
+            generator.standard_exponential(out=second)
         return Noise(normals, exponentials)
 
     def burn_in(self, target: Any, n_sweeps: int, observer: Any, *, n_rounds: int = 20) -> float:

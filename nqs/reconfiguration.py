@@ -28,7 +28,7 @@ from neural.optimizers import Schedule, State
 from nqs.log_derivatives import Jacobian
 
 METHODS = ("auto", "parameters", "samples", "iterations")
-LARGE = 5e9  # multiplications, about 0.1 s on one core, from which BLAS uses all threads
+LARGE = 2e8  # multiplications, about 5 ms on one core, from which BLAS uses all threads
 ITERATIONS_EXPECTED = 60  # of conjugate gradients, for the choice of the cheapest method
 
 
@@ -51,7 +51,8 @@ class StochasticReconfiguration:
     max_distance : the trust region: a step d with sqrt(d^T S d) beyond it is scaled back to it. It is the standard
         deviation of the change of log psi over the samples
     method : "auto" picks the cheapest of "parameters", "samples" and "iterations"
-    tolerance, max_iterations : conjugate gradients stop at a residual of tolerance |f|
+    tolerance, max_iterations : conjugate gradients stop at a residual of tolerance |f|; the statistical error of f is
+        many times larger
 
     Raises ``ValueError`` for hyperparameters outside their range.
     """
@@ -61,7 +62,7 @@ class StochasticReconfiguration:
     momentum: float = 0.0
     max_distance: float = 0.5
     method: str = "auto"
-    tolerance: float = 1e-4
+    tolerance: float = 1e-3
     max_iterations: int = 500
 
     def __post_init__(self) -> None:
@@ -193,17 +194,23 @@ def _solve_parameters(centred: Centred, deviations: np.ndarray, shift: float) ->
 
 
 def _solve_samples(centred: Centred, deviations: np.ndarray, shift: float) -> np.ndarray:
+    """With G = O O^T not centred, the solution x of (C G C + n shift) x = e, of mean 0 as e is, follows from
+    (G + n shift) x = e + m 1, where m makes the mean of x vanish. So the large matrix is never centred.
+    """
     if centred.jacobian.kind == "complex":
         raise ValueError(
             "expected parameters that are all real or all complex for method='samples'; use method='iterations'"
         )
     n = len(deviations)
-    gram = centred.gram() / n
-    gram[np.diag_indices_from(gram)] += shift
-    return centred.rmatvec(_solve_positive(gram, deviations)) / n
+    gram = centred.jacobian.lower_gram()
+    gram[np.diag_indices_from(gram)] += shift * n
+    right = np.stack([deviations, np.ones_like(deviations)], axis=1)
+    solution, ones = _solve_positive(gram, right).T
+    return centred.rmatvec(solution - ones * (solution.sum() / ones.sum()))
 
 
 def _solve_positive(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """From the lower triangle of the matrix."""
     factor = scipy.linalg.cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
     return scipy.linalg.cho_solve(factor, right, check_finite=False)
 
