@@ -1,0 +1,20 @@
+"""Boltzmann machines as generative models."""
+
+from generative.boltzmann.likelihood import LikelihoodWarning, LogLikelihood, LogPartition
+from generative.boltzmann.models import BernoulliRBM, GaussianBernoulliRBM, IsingRBM, PottsRBM
+from generative.boltzmann.sampling import MixingWarning, Tempering
+from generative.boltzmann.training import Epoch, Training
+
+__all__ = [
+    "BernoulliRBM",
+    "Epoch",
+    "GaussianBernoulliRBM",
+    "IsingRBM",
+    "LikelihoodWarning",
+    "LogLikelihood",
+    "LogPartition",
+    "MixingWarning",
+    "PottsRBM",
+    "Tempering",
+    "Training",
+]

@@ -1,0 +1,195 @@
+"""The four restricted Boltzmann machines: what their units are, and how they are drawn."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from generative.boltzmann.bits import BitMachine
+from generative.boltzmann.restricted import Array, RestrictedBoltzmannMachine
+from generative.datasets.dataset import check_configurations
+from neural.boltzmann import GaussianBoltzmann, SpinBoltzmann
+
+SMALLEST_SIGMA = 1e-2
+
+
+class BernoulliRBM(RestrictedBoltzmannMachine):
+    """Visible and hidden units 0 or 1: F = -a.v - sum_j log(1 + e^(b + v W)_j)."""
+
+    values = "bits"
+
+    def encode(self, v: Array) -> Array:
+        return v.astype(np.uint8)
+
+    def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        statistics, chains = BitMachine(*self.machine).contrast(data, chains, k, rng)
+        return -np.concatenate([part.ravel() for part in statistics]), chains
+
+
+class IsingRBM(RestrictedBoltzmannMachine):
+    """Visible and hidden units -1 or +1: F = -a.v - sum_j log(2 cosh (b + v W)_j).
+
+    ``symmetric`` keeps both biases at 0, so that p(v) = p(-v).
+    """
+
+    values = "spins"
+    kind = SpinBoltzmann
+
+    def __init__(
+        self, n_visible: int, n_hidden: int, *, seed: int, scale: float = 0.01, symmetric: bool = False
+    ) -> None:
+        super().__init__(n_visible, n_hidden, seed=seed, scale=scale)
+        self.symmetric = symmetric
+
+    @property
+    def hidden_states(self) -> tuple[float, float]:
+        return -1.0, 1.0
+
+    def draw_units(self, means: Array, rng: np.random.Generator) -> Array:
+        return np.where(2.0 * rng.random(means.shape) - 1.0 < means, 1.0, -1.0)
+
+    def bias_of(self, mean: Array, variance: Array) -> Array:
+        return np.zeros(self.n_visible) if self.symmetric else np.arctanh(np.clip(mean, -0.98, 0.98))
+
+    def project(self, machine: Any) -> Any:
+        if not self.symmetric:
+            return machine
+        return machine._replace(visible_bias=np.zeros(self.n_visible), hidden_bias=np.zeros(self.n_hidden))
+
+    def encode(self, v: Array) -> Array:
+        return (v > 0).astype(np.uint8)
+
+    def decode(self, v: Array) -> Array:
+        return 2.0 * v - 1.0
+
+    def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Drawn as the machine of 0 and 1 with the same distribution, whose averages give those of the spins."""
+        a, b, W = self.machine
+        bits = BitMachine(2 * a - 2 * W.sum(axis=1), 2 * b - 2 * W.sum(axis=0), 4 * W)
+        (v, h, vh), chains = bits.contrast(data, chains, k, rng)
+        statistics = 2 * v, 2 * h, 4 * vh - 2 * v[:, None] - 2 * h
+        return -np.concatenate([part.ravel() for part in statistics]), chains
+
+
+class GaussianBernoulliRBM(RestrictedBoltzmannMachine):
+    """Real visibles, hidden units 0 or 1: F = sum_i (v_i - a_i)^2 / 2 sigma_i^2 - sum_j log(1 + e^theta_j).
+
+    ``train_sigma=False`` fixes all sigma_i at ``sigma``; otherwise they are learned, and start there.
+    """
+
+    values = "real"
+    one_hot_or_real = True
+    kind = GaussianBoltzmann
+
+    def __init__(
+        self,
+        n_visible: int,
+        n_hidden: int,
+        *,
+        seed: int,
+        scale: float = 0.01,
+        sigma: float = 1.0,
+        train_sigma: bool = True,
+    ) -> None:
+        super().__init__(n_visible, n_hidden, seed=seed, scale=scale)
+        self.machine = self.machine._replace(sigma=np.full(n_visible, float(sigma)) if train_sigma else float(sigma))
+
+    def draw_visible(self, h: Array, rng: np.random.Generator, beta: Any = 1.0) -> Array:
+        return self._field(h, beta) + self.machine.sigma * rng.standard_normal((len(h), self.n_visible))
+
+    def visible_log_sum(self, field: Array) -> Array:
+        """log int dv e^(-sum_i ((v_i - a_i)^2 - 2 v_i (f_i - a_i)) / 2 sigma_i^2) for means f = a + W h, the field."""
+        sigma = self.machine.sigma
+        return 0.5 * np.sum((field**2 - self.machine.visible_bias**2) / sigma**2, axis=-1) + self._log_volume
+
+    @property
+    def _log_volume(self) -> float:
+        """log of the integral over the visible units without hidden ones."""
+        return float(np.log(math.sqrt(2 * math.pi) * np.broadcast_to(self.machine.sigma, (self.n_visible,))).sum())
+
+    def base_log_partition(self) -> float:
+        return self._log_volume + self.n_hidden * math.log(2)
+
+    def bias_of(self, mean: Array, variance: Array) -> Array:
+        return mean.copy()
+
+    def project(self, machine: Any) -> Any:
+        if isinstance(machine.sigma, float):
+            return machine
+        return machine._replace(sigma=np.maximum(machine.sigma, SMALLEST_SIGMA))
+
+    def pseudo_log_likelihood(self, x: Any) -> Array:
+        """Not defined for real units. Raises ``NotImplementedError``."""
+        raise NotImplementedError("the pseudo-likelihood is defined for 0/1 and -1/+1 units; use log_likelihood")
+
+    def estimate_pseudo_likelihood(self, v: Array, rng: np.random.Generator) -> float:
+        """NaN: not defined for real units."""
+        return math.nan
+
+
+class PottsRBM(RestrictedBoltzmannMachine):
+    """Sites with one of q states each, hidden units 0 or 1; F is that of ``BernoulliRBM`` on one-hot visibles.
+
+    Configurations have shape (n, n_sites * n_states), site after site; ``one_hot`` makes them from states.
+    """
+
+    values = "bits"
+    one_hot_or_real = True
+
+    def __init__(self, n_sites: int, n_states: int, n_hidden: int, *, seed: int, scale: float = 0.01) -> None:
+        if n_states < 2:
+            raise ValueError(f"expected at least two states of a site, got {n_states}")
+        super().__init__(n_sites * n_states, n_hidden, seed=seed, scale=scale)
+        self.n_sites, self.n_states = n_sites, n_states
+
+    def one_hot(self, states: Any) -> Array:
+        """Configurations of 0 and 1 from integers 0 to q - 1 of shape (n, n_sites)."""
+        states = np.asarray(states)
+        if states.ndim != 2 or states.shape[1] != self.n_sites or np.any((states < 0) | (states >= self.n_states)):
+            raise ValueError(f"expected states 0 to {self.n_states - 1} of shape (n, {self.n_sites})")
+        return np.eye(self.n_states)[states.astype(np.int64)].reshape(len(states), -1)
+
+    def states(self, v: Array) -> Array:
+        """The states of one-hot configurations, shape (n, n_sites)."""
+        return np.argmax(v.reshape(len(v), self.n_sites, self.n_states), axis=2)
+
+    def check(self, x: Any, what: str = "configurations") -> Array:
+        v = check_configurations(x, self.n_visible, self.values, what)
+        if np.any(v.reshape(len(v), self.n_sites, self.n_states).sum(axis=2) != 1):
+            raise ValueError(f"expected {what} with one 1 at each site: take model.one_hot(states)")
+        return v
+
+    def visible_means(self, h: Array) -> Array:
+        field = self.machine.field(h).reshape(len(h), self.n_sites, self.n_states)
+        weights = np.exp(field - field.max(axis=2, keepdims=True))
+        return (weights / weights.sum(axis=2, keepdims=True)).reshape(len(h), -1)
+
+    def draw_visible(self, h: Array, rng: np.random.Generator, beta: Any = 1.0) -> Array:
+        """One state for each site, with p proportional to e^field: the largest of field + Gumbel noise."""
+        field = self._field(h, beta) + rng.gumbel(size=(len(h), self.n_visible))
+        return self.one_hot(self.states(field))
+
+    def visible_log_sum(self, field: Array) -> Array:
+        sites = field.reshape(len(field), self.n_sites, self.n_states)
+        top = sites.max(axis=2)
+        return np.sum(top + np.log(np.exp(sites - top[..., None]).sum(axis=2)), axis=1)
+
+    def bias_of(self, mean: Array, variance: Array) -> Array:
+        return np.log(np.clip(mean, 0.01, 0.99))
+
+    def pseudo_log_likelihood(self, x: Any) -> Array:
+        """sum over sites of log p(state of the site | all others), shape (n,), in nats."""
+        v = self.check(x).astype(np.float64)
+        theta, states = self.machine.angles(v), self.states(v)
+        total, rows = np.zeros(len(v)), np.arange(len(v))
+        for site in range(self.n_sites):
+            first = site * self.n_states
+            W, a = self.machine.weights[first : first + self.n_states], self.machine.visible_bias[first:]
+            rest = theta - W[states[:, site]]
+            log_p = np.stack([a[q] + self.machine.log_sum(rest + W[q]) for q in range(self.n_states)], axis=1)
+            total += log_p[rows, states[:, site]] - np.logaddexp.reduce(log_p, axis=1)
+        return total
+
+    def estimate_pseudo_likelihood(self, v: Array, rng: np.random.Generator) -> float:
+        """The mean of ``pseudo_log_likelihood`` over sixteen of the rows."""
+        return float(self.pseudo_log_likelihood(v[:16]).mean())
