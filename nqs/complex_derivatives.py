@@ -36,6 +36,9 @@ class Holomorphic:
     def gram(self) -> np.ndarray:
         return self.inner.gram()
 
+    def lower_gram(self) -> np.ndarray:
+        return self.inner.lower_gram()
+
     def dense(self) -> np.ndarray:
         array = self.inner.dense()
         return np.hstack([array, 1j * array])
@@ -61,6 +64,9 @@ class RealParameters:
 
     def gram(self) -> np.ndarray:
         raise NotImplementedError("O Re(O^H u) is not linear in a complex u")
+
+    def lower_gram(self) -> np.ndarray:
+        return self.gram()
 
     def dense(self) -> np.ndarray:
         return self.inner.dense()

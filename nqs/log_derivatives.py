@@ -11,6 +11,9 @@ complex, and O^T u stands for Re(O^H u). See ``nqs.complex_derivatives``.
 from typing import Protocol
 
 import numpy as np
+import scipy.linalg
+
+from neural.jit import kernel
 
 
 class Jacobian(Protocol):
@@ -41,9 +44,28 @@ class Jacobian(Protocol):
         """O O^T, shape (n_samples, n_samples)."""
         ...
 
+    def lower_gram(self) -> np.ndarray:
+        """O O^T + c 1 1^T for some number c, of which only the lower triangle has to be right; in Fortran's order."""
+        ...
+
     def dense(self) -> np.ndarray:
         """O itself."""
         ...
+
+
+def lower_product(a: np.ndarray) -> np.ndarray:
+    """The lower triangle of a a^H, in Fortran's order, by half the multiplications of the whole."""
+    if np.iscomplexobj(a):
+        return scipy.linalg.blas.zherk(1.0, np.ascontiguousarray(a.conj()).T, trans=2, lower=1)
+    return scipy.linalg.blas.dsyrk(1.0, np.ascontiguousarray(a).T, trans=1, lower=1)
+
+
+@kernel
+def multiply_lower(factor, out):
+    """out *= factor for two upper triangles, seen as the lower ones of their transposes."""
+    for i in range(out.shape[0]):
+        for j in range(i, out.shape[0]):
+            out[i, j] *= factor[i, j]
 
 
 MEMORY_BOUND = 12.0  # how much longer a multiplication takes in a matrix-vector than in a matrix-matrix product
@@ -70,6 +92,9 @@ class Dense:
     def gram(self) -> np.ndarray:
         return self.array @ self.array.conj().T
 
+    def lower_gram(self) -> np.ndarray:
+        return lower_product(self.array)
+
     def dense(self) -> np.ndarray:
         return self.array
 
@@ -94,6 +119,11 @@ class Outer:
 
     def gram(self) -> np.ndarray:
         return (self.left @ self.left.T) * (self.right @ self.right.conj().T)
+
+    def lower_gram(self) -> np.ndarray:
+        gram = lower_product(self.right)
+        multiply_lower(lower_product(self.left).T, gram.T)
+        return gram
 
     def dense(self) -> np.ndarray:
         return (self.left[:, :, None] * self.right[:, None, :]).reshape(self.shape)
@@ -120,6 +150,10 @@ class Blocks:
 
     def gram(self) -> np.ndarray:
         return sum((block.gram() for block in self.blocks), np.zeros((self.shape[0], self.shape[0])))
+
+    def lower_gram(self) -> np.ndarray:
+        first, *rest = (block.lower_gram() for block in self.blocks)
+        return sum(rest, first)
 
     def dense(self) -> np.ndarray:
         return np.hstack([block.dense() for block in self.blocks])

@@ -1,6 +1,7 @@
 """Compiled: every wave function that is a machine of visible and hidden spins, shared weights or not.
 
-With the tables c = cosh 2W, h = sinh 2W and t_j = tanh theta_j kept for the chain, turning site i over multiplies psi by
+With the tables c = cosh 2W, h = sinh 2W and t_j = tanh theta_j kept for the chain, turning site i over multiplies psi
+by
 
     exp(-2 a_i s_i) prod_j f_ij,    f_ij = c_ij - s_i t_j h_ij,
 

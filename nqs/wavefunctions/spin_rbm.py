@@ -89,11 +89,25 @@ def joined(real: tuple[np.ndarray, ...], imaginary: tuple[np.ndarray, ...]) -> t
 
 @jacobian.register(SpinRBM)
 def _(psi: SpinRBM, rows: np.ndarray) -> Jacobian:
-    """[s, t, s (x) t]: the hidden biases and weights are one outer product of (1, s) and t."""
+    """[s, t, s (x) t]: the outer product of (1, s) and (1, t), without its constant first column."""
     n_sites, n_hidden = psi.real.weights.shape
     spins, t = rows[:, :n_sites], rows[:, n_sites : n_sites + n_hidden]
     if psi.is_complex:
         t = t + 1j * rows[:, n_sites + n_hidden :]
-    with_one = np.insert(spins, 0, 1.0, axis=1)
-    blocks = Blocks((Dense(spins), Outer(with_one, t)))
-    return Holomorphic(blocks) if psi.is_complex else blocks
+    inner = MachineJacobian(spins, t)
+    return Holomorphic(inner) if psi.is_complex else inner
+
+
+class MachineJacobian(Blocks):
+    """O = [s, t, s (x) t] for samples of spins s and of t = tanh theta."""
+
+    def __init__(self, spins: np.ndarray, t: np.ndarray) -> None:
+        self.with_one = np.insert(spins, 0, 1.0, axis=1)
+        self.t = t
+        super().__init__((Dense(spins.astype(t.dtype)), Outer(self.with_one, t)))
+        n, n_sites = spins.shape
+        self.gram_cost = n * n * (n_sites + t.shape[1]) / 2
+
+    def lower_gram(self) -> np.ndarray:
+        """(1 + S S^T) o (1 + T T^H), element by element, is O O^H + 1."""
+        return Outer(self.with_one, np.insert(self.t, 0, 1.0, axis=1)).lower_gram()
