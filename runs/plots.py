@@ -33,7 +33,7 @@ def save_overview(result: Result, path: Path) -> Path:
     """Draw ``overview`` into a file whose suffix names the format. Raises ``RunFailed`` if it cannot be written."""
     figure = overview(result)
     try:
-        figure.savefig(path, dpi=150)
+        figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:
         raise RunFailed(f"cannot draw {path}: {error}") from None
     return path
@@ -74,7 +74,9 @@ def draw_energy(result: Result, axes: Axes) -> None:
         axes.errorbar(
             [result.n_steps + 1], [estimate.mean], [estimate.error], fmt="o", color="black", ms=4, label=label
         )
-    axes.legend(frameon=False, loc="upper right")
+    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.margins(x=0.01)
+    axes.legend(frameon=False, loc="upper right", ncols=3)
 
 
 def _focus(axes: Axes, energy: np.ndarray, result: Result) -> None:
@@ -83,7 +85,7 @@ def _focus(axes: Axes, energy: np.ndarray, result: Result) -> None:
     values = [later.min(), later.max(), *([result.exact["energy"]] if "energy" in result.exact else [])]
     low, high = min(values), max(values)
     margin = 0.15 * (high - low) or 1e-6
-    axes.set_ylim(low - margin, high + 2 * margin)
+    axes.set_ylim(low - margin, high + 3 * margin)  # with room for the legend
 
 
 def draw_variance(result: Result, axes: Axes) -> None:
@@ -117,9 +119,9 @@ def draw_blocking(result: Result, axes: Axes) -> None:
     axes.errorbar(curve.size, curve.error / unit, curve.error_of_error / unit, fmt="o-", ms=3, capsize=2, **STYLE)
     if "energy" in result.measurement:
         axes.axhline(result.energy.error / unit, color=ORANGE, linewidth=1.2, linestyle="--", label="quoted error")
-        axes.legend(frameon=False, loc="best")
+        axes.legend(frameon=False, loc="lower right")
     axes.set_xscale("log", base=2)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.25 * curve.error.max() / unit)
 
 
 PANELS = {

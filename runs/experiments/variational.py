@@ -36,7 +36,7 @@ class VariationalSettings(Settings):
         default=0.01, gt=0, le=100, allow_inf_nan=False, description="reached along half a cosine at the last step"
     )
     shift: float = Field(
-        default=1e-3, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric (sr)"
+        default=1e-4, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric (sr)"
     )
     sampler: Literal["langevin", "random-walk", "gibbs"] = Field(
         default="langevin", description="how particles are moved"
