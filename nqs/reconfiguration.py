@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from neural.blas import blas_threads
+from neural.blas import all_blas_threads, one_blas_thread
 from neural.optimizers import Schedule, State
 from nqs.log_derivatives import Jacobian
 
@@ -83,7 +83,8 @@ class StochasticReconfiguration:
         self, parameters: np.ndarray, jacobian: Jacobian, energies: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Solution]:
         """New parameters, the new state and the solution behind them, from the local energies, shape (n,)."""
-        with blas_threads(1 if min(solver_costs(jacobian).values()) < LARGE else None):
+        is_large = min(solver_costs(jacobian).values()) > LARGE
+        with all_blas_threads() if is_large else one_blas_thread():
             return self._step(parameters, jacobian, energies, state)
 
     def _step(

@@ -11,7 +11,7 @@ from montecarlo.chains import Chains
 from montecarlo.estimates import Estimate
 from montecarlo.metropolis import Metropolis
 from montecarlo.statistics import Accumulator, estimate
-from neural.blas import blas_threads
+from neural.blas import one_blas_thread
 from neural.optimizers import Optimizer, State
 from nqs.energy import LocalEnergy
 from nqs.log_derivatives import Jacobian
@@ -127,7 +127,9 @@ class VMC:
         """Improve the wave function ``n`` times, yielding a record after each."""
         for _ in range(n):
             self.burn_in()
-            yield self._step()
+            with one_blas_thread():
+                record = self._step()
+            yield record
 
     def burn_in(self) -> None:
         """Bring fresh chains to equilibrium and tune the proposal; nothing where this was done before."""
@@ -292,8 +294,7 @@ class VMC:
 
 def energy_gradient(o: Jacobian, energies: np.ndarray) -> np.ndarray:
     """dE / d theta = 2 ( <E_L O> - <E_L> <O> ), from samples of |psi|^2, shape (n_parameters,)."""
-    with blas_threads(1):
-        return 2 / len(energies) * o.rmatvec(energies - energies.mean())
+    return 2 / len(energies) * o.rmatvec(energies - energies.mean())
 
 
 def clip_energies(energies: np.ndarray, clip: float | None) -> tuple[np.ndarray, float]:
