@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from generative.boltzmann.gibbs_kernels import conditional_means, correlations, draw
+from generative.boltzmann.gibbs_kernels import conditional_means, contrast, draw
 
 Array = np.ndarray
-Statistics = tuple[Array, Array, Array]
 
 
 class BitMachine:
@@ -32,19 +31,13 @@ class BitMachine:
     def draw(self, means: Array, rng: np.random.Generator) -> Array:
         """Units that are 1 with the given probabilities."""
         n_words = -(-means.size // 2)
-        words = rng.integers(0, 2**64, size=n_words, dtype=np.uint64).view(np.uint32)[: means.size]
+        words = rng.bit_generator.random_raw(n_words).view(np.uint32)[: means.size]
         units = np.empty(means.shape, np.uint8)
         draw(means, words.reshape(means.shape), units)
         return units
 
-    def statistics(self, v: Array, means: Array) -> Statistics:
-        """<v>, <h> and <v h> over the rows."""
-        outer, chosen = np.empty(self.weights.shape, np.float32), np.empty(len(v) + 1, np.int64)
-        correlations(v, means, outer, chosen)
-        return v.mean(axis=0), means.mean(axis=0, dtype=np.float64), outer / np.float64(len(v))
-
-    def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Statistics, Array]:
-        """The statistics of ``data`` less those of ``chains`` after k Gibbs steps, and the chains."""
+    def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """<v>, <h>, <v h> of ``data`` less those of ``chains`` after k Gibbs steps, in one vector; and the chains."""
         data_means = means = self.hidden_means(data)
         v = chains
         if chains is not data:
@@ -52,6 +45,8 @@ class BitMachine:
         for _ in range(k):
             v = self.draw(self.visible_means(self.draw(means, rng)), rng)
             means = self.hidden_means(v)
-        positive, negative = self.statistics(data, data_means), self.statistics(v, means)
-        a, b, W = (p - n for p, n in zip(positive, negative))
-        return (a, b, W), v
+        n_visible, n_hidden = self.weights.shape
+        out = np.empty(n_visible + n_hidden + n_visible * n_hidden)
+        rows, chosen = np.empty((2, n_hidden), np.float32), np.empty(max(len(data), len(v)) + 1, np.int64)
+        contrast(data, data_means, v, means, out, rows, chosen)
+        return out, v

@@ -9,6 +9,7 @@ from generative.boltzmann.bits import BitMachine
 from generative.boltzmann.restricted import Array, RestrictedBoltzmannMachine
 from generative.datasets.dataset import check_configurations
 from neural.boltzmann import GaussianBoltzmann, SpinBoltzmann
+from neural.parameters import flatten, unflatten
 
 SMALLEST_SIGMA = 1e-2
 
@@ -23,7 +24,7 @@ class BernoulliRBM(RestrictedBoltzmannMachine):
 
     def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
         statistics, chains = BitMachine(*self.machine).contrast(data, chains, k, rng)
-        return -np.concatenate([part.ravel() for part in statistics]), chains
+        return -statistics, chains
 
 
 class IsingRBM(RestrictedBoltzmannMachine):
@@ -66,9 +67,9 @@ class IsingRBM(RestrictedBoltzmannMachine):
         """Drawn as the machine of 0 and 1 with the same distribution, whose averages give those of the spins."""
         a, b, W = self.machine
         bits = BitMachine(2 * a - 2 * W.sum(axis=1), 2 * b - 2 * W.sum(axis=0), 4 * W)
-        (v, h, vh), chains = bits.contrast(data, chains, k, rng)
-        statistics = 2 * v, 2 * h, 4 * vh - 2 * v[:, None] - 2 * h
-        return -np.concatenate([part.ravel() for part in statistics]), chains
+        statistics, chains = bits.contrast(data, chains, k, rng)
+        v, h, vh = unflatten(self.machine, statistics)
+        return -flatten(SpinBoltzmann._make((2 * v, 2 * h, 4 * vh - 2 * v[:, None] - 2 * h))), chains
 
 
 class GaussianBernoulliRBM(RestrictedBoltzmannMachine):
