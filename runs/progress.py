@@ -88,7 +88,7 @@ class Bar(Display):
         columns = (
             TextColumn("{task.description:9}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.fields[count]}"),
             TextColumn("[cyan]{task.fields[numbers]}"),
             TimeRemainingColumn(compact=True),
         )
@@ -100,10 +100,11 @@ class Bar(Display):
         self.bars.stop()
 
     def phase(self, name: str) -> None:
-        self.task = self.bars.add_task(name, total=None, numbers="")
+        self.task = self.bars.add_task(name, total=None, count="", numbers="")
 
     def advance(self, progress: Progress) -> None:
-        self.bars.update(self.task, completed=progress.done, total=progress.total, numbers=describe(progress))
+        count, numbers = f"{progress.done}/{progress.total}", describe(progress)
+        self.bars.update(self.task, completed=progress.done, total=progress.total, count=count, numbers=numbers)
 
     def warn(self, message: str) -> None:
         self.bars.console.print(f"[yellow]warning:[/yellow] {message}", highlight=False)

@@ -100,8 +100,8 @@ def _drive(run: Run, recorder: Recorder, display: Display, interrupts: Interrupt
                     recorder.save("running", run.state())
             result.measurement, result.samples = dict(run.measurements()), dict(run.samples())
             recorder.save("finished", run.state())
-        except RunFailed:
-            raise
+        except RunFailed as error:
+            raise RunFailed(f"{error}\nonce it can be written, continue with: born resume {recorder.path}") from error
         except Exception as error:
             raise _failure(error, recorder) from error
     return result
