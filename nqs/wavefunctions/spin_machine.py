@@ -19,7 +19,7 @@ from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
 from nqs.spins import multiply_flip_ratios, ratio
 from nqs.wavefunctions.spin_state import SpinState, real_and_imaginary
-from nqs.wavefunctions.wavefunction import log_psi, log_ratio, row_size, write_row
+from nqs.wavefunctions.wavefunction import log_psi, log_ratio, write_row
 
 Array = np.ndarray
 
@@ -322,12 +322,6 @@ def _multiply_complex(c, h, t, r, x, products):
         product = p[i] * real - q[i] * imaginary
         q[i] = p[i] * imaginary + q[i] * real
         p[i] = product
-
-
-@row_size.register(SpinMachine)
-def _(psi):
-    n_sites, n_hidden = psi.couplings()[2].shape
-    return n_sites + n_hidden * (1 + psi.is_complex)
 
 
 @write_row.register(SpinMachine)

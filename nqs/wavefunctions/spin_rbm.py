@@ -9,7 +9,7 @@ from nqs.log_derivatives import Blocks, Dense, Jacobian, Outer
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import check_positive
 from nqs.wavefunctions.spin_machine import SpinMachine
-from nqs.wavefunctions.wavefunction import jacobian
+from nqs.wavefunctions.wavefunction import jacobian, row_size
 
 
 class Couplings(NamedTuple):
@@ -85,6 +85,12 @@ def check_dtype(dtype: type) -> bool:
 def joined(real: tuple[np.ndarray, ...], imaginary: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     """The parameters as complex arrays, or the real ones where there are no others."""
     return tuple(a + 1j * b for a, b in zip(real, imaginary, strict=True)) if imaginary else tuple(real)
+
+
+@row_size.register(SpinRBM)
+def _(psi):
+    n_sites, n_hidden = psi.real.weights.shape
+    return n_sites + n_hidden * (2 if len(psi.imaginary) > 0 else 1)
 
 
 @jacobian.register(SpinRBM)

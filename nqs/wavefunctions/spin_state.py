@@ -6,6 +6,8 @@ wave function registers in its own file ``workspace``, ``refresh`` and ``accept`
 and ``jacobian`` of ``nqs.wavefunctions.wavefunction``, where log_psi returns a complex number here.
 """
 
+from typing import Any
+
 import numpy as np
 
 from montecarlo.metropolis import refresh, workspace
@@ -54,6 +56,16 @@ class SpinState(WaveFunction):
         out = np.ones((len(x), 2, *self.shape)) * np.array([1.0, 0.0])[:, None]
         _flip_ratio_block(self, workspace(self), x, out)
         return out[:, 0] + 1j * out[:, 1] if self.is_complex else out[:, 0]
+
+    def _each(self, x: np.ndarray, block: Any, shape: tuple[int, ...]) -> np.ndarray:
+        x = self._check(x)
+        out = np.zeros((*x.shape[:-1], *shape))
+        block(self, workspace(self), x.reshape(-1, *self.shape), out.reshape(-1, *shape))
+        return out
+
+    def gradient_laplacian(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Raises TypeError: spins have no coordinates."""
+        raise TypeError("expected a wave function of particles: spins have neither gradient nor Laplacian")
 
     def _check(self, x: np.ndarray) -> np.ndarray:
         found = np.asarray(x)

@@ -1,0 +1,194 @@
+"""What every wave function of spins promises, tried on each of them and on products, over all configurations."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import nqs
+from montecarlo.metropolis import accept, refresh, workspace
+from neural.jit import kernel
+from nqs.exact import matrix
+from nqs.exact.diagonalisation import spins_of
+from nqs.spin_energy import local_energies
+from nqs.wavefunctions.wavefunction import jacobian, log_psi, log_ratio, row_size, write_row
+from tests.nqs.convergence import assert_second_order
+
+pytestmark = pytest.mark.interpreted
+
+RING = nqs.TransverseFieldIsing(nqs.Chain(6), J=1.0, h=0.7, longitudinal=0.3)
+ALL = spins_of(np.arange(2**6), 6)
+MOVES = np.array([[1, 4, 0, 0, 0, 0, 0], [2, 1, 3, 0, 0, 0, 0], [3, 5, 0, 2, 0, 0, 0], [6, 0, 1, 2, 3, 4, 5]])
+MASKS = [0b10000, 0b1010, 0b100101, 0b111111]
+
+# One line for each wave function and product: its name, how it is made.
+STATES: dict[str, Callable[[], nqs.SpinState]] = {
+    "SpinRBM real": lambda: nqs.SpinRBM(RING, 1.5, dtype=float, seed=1, scale=0.4),
+    "SpinRBM complex": lambda: nqs.SpinRBM(RING, 2, dtype=complex, seed=2, scale=0.4),
+    "SpinRBM complex * SpinRBM real": lambda: (
+        nqs.SpinRBM(RING, 1, seed=3, scale=0.3) * nqs.SpinRBM(RING, 0.5, dtype=float, seed=4, scale=0.3)
+    ),
+}
+HAMILTONIANS = [
+    RING,
+    RING.hamiltonian,
+    nqs.Heisenberg(nqs.Chain(6), anisotropy=0.6),
+    nqs.J1J2(nqs.Square(2, 3), J2=0.4, marshall=False),
+    nqs.PauliSum([(0.3, "Y0 X1"), (0.2, "Z1 Y2 Z4"), (1.0, "X0 X1 X5"), (1.0, "Y0 Y1"), (0.4, "")], n_sites=6),
+]
+
+
+@pytest.fixture(params=STATES)
+def psi(request):
+    return STATES[request.param]()
+
+
+def test_log_psi_of_a_machine():
+    for name in ("SpinRBM real", "SpinRBM complex"):
+        psi = STATES[name]()
+        a, b, w = psi.couplings()
+        expected = np.exp(ALL @ a) * np.cosh(b + ALL @ w).prod(axis=1)
+        np.testing.assert_allclose(np.exp(psi.log_psi(ALL)), expected, rtol=1e-12)
+        assert np.iscomplexobj(psi.log_psi(ALL)) == psi.is_complex
+
+
+def test_ratios_of_moves_of_one_and_many_sites(psi):
+    amplitudes = np.exp(psi.log_psi(ALL))
+    expected = np.stack([amplitudes[np.arange(64) ^ mask] / amplitudes for mask in MASKS], axis=1)
+    np.testing.assert_allclose(psi.ratios(ALL, MOVES), expected, rtol=1e-10)
+    nothing = np.zeros((1, 7), dtype=np.int64)
+    np.testing.assert_array_equal(psi.ratios(ALL, nothing), np.ones((64, 1)))
+
+
+def test_ratios_of_all_single_flips(psi):
+    amplitudes = np.exp(psi.log_psi(ALL))
+    flipped = np.arange(64)[:, None] ^ (1 << np.arange(6))
+    np.testing.assert_allclose(psi.flip_ratios(ALL), amplitudes[flipped] / amplitudes[:, None], rtol=1e-10)
+
+
+def test_local_energy_is_a_row_of_the_hamiltonian(psi):
+    check_local_energy(psi, RING)
+
+
+@pytest.mark.parametrize("system", HAMILTONIANS, ids=lambda system: type(system).__name__)
+def test_local_energies_of_every_hamiltonian(system):
+    check_local_energy(STATES["SpinRBM complex"](), system)
+
+
+def check_local_energy(psi: nqs.SpinState, system: nqs.TransverseFieldIsing) -> None:
+    amplitudes = np.exp(psi.log_psi(ALL))
+    expected = matrix(system) @ amplitudes / amplitudes
+    np.testing.assert_allclose(local_energies(system, psi, ALL), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_log_derivatives_by_finite_differences(psi):
+    x = ALL[::5]
+    exact = psi.log_derivatives(x)
+    for k in range(0, psi.n_parameters, 3):
+        step = np.zeros(psi.n_parameters)
+        step[k] = 1.0
+
+        def difference(h: float, step: np.ndarray = step) -> np.ndarray:
+            up, down = (psi.with_parameters(psi.parameters + sign * h * step).log_psi(x) for sign in (1, -1))
+            return (up - down) / (2 * h)
+
+        if np.abs(difference(0.5) - difference(0.25)).max() > 1e-9:  # not linear in this parameter
+            assert_second_order(difference, exact[:, k])
+        np.testing.assert_allclose(difference(1e-4), exact[:, k], atol=1e-6)
+
+
+def test_complex_parameters_are_holomorphic():
+    """d log psi / d Im = i d log psi / d Re for each parameter."""
+    psi = STATES["SpinRBM complex"]()
+    real, imaginary = np.split(psi.log_derivatives(ALL), 2, axis=1)
+    np.testing.assert_array_equal(imaginary, 1j * real)
+
+
+def test_parameters_there_and_back(psi):
+    vector = np.random.default_rng(0).standard_normal(psi.n_parameters)
+    np.testing.assert_array_equal(psi.with_parameters(vector).parameters, vector)
+
+
+@kernel
+def _walk(psi, work, x, moves, log_ratios):
+    """Carry out moves one after the other; the sum of their log ratios."""
+    refresh(psi, work, x)
+    for m in range(moves.shape[0]):
+        log_ratios[m] = log_ratio(psi, work, x, 0, moves[m])
+        accept(psi, work, x, 0, moves[m])
+        for k in range(1, moves[m, 0] + 1):
+            x[moves[m, k]] = -x[moves[m, k]]
+
+
+@kernel
+def _last_row(psi, work, x, row):
+    write_row(psi, work, x, row)
+
+
+def test_thousands_of_updates_drift_little(psi):
+    """The log ratios add up to the difference of log psi, and the rows agree with those of a fresh workspace."""
+    generator = np.random.default_rng(5)
+    moves = MOVES[generator.integers(len(MOVES), size=3000)].copy()
+    moves[:, 1:] = (moves[:, 1:] + generator.integers(6, size=(3000, 1))) % 6
+    x, work, log_ratios = ALL[11].copy(), workspace(psi), np.empty(3000)
+    before = psi.log_psi(x)
+    _walk(psi, work, x, moves, log_ratios)
+    assert log_ratios.sum() == pytest.approx(np.real(psi.log_psi(x) - before), abs=1e-8)
+    row = np.empty(row_size(psi))
+    _last_row(psi, work, x, row)
+    found = jacobian(psi, row[None]).dense()[0]
+    np.testing.assert_allclose(found, psi.log_derivatives(x), atol=1e-8)
+
+
+def test_saturated_units_come_back():
+    """tanh theta is 1 within rounding at theta = 24, and right again once the spins have turned back."""
+    psi = nqs.SpinRBM(RING, 1 / 6, dtype=float)
+    psi = psi._replace(real=psi.real._replace(weights=np.full((6, 1), 4.0), hidden_bias=np.array([0.5])))
+    x, work = -ALL[-1], workspace(psi)
+    moves = np.array([[1, site] for turn in range(20) for site in (*range(6), *range(6))])
+    log_ratios = np.empty(len(moves))
+    _walk(psi, work, x, moves, log_ratios)
+    row = np.empty(row_size(psi))
+    _last_row(psi, work, x, row)
+    assert row[6] == pytest.approx(np.tanh(0.5 + x.sum() * 4.0), rel=1e-9)
+    assert abs(log_ratios.sum()) < 1e-8
+
+
+def test_machines_with_large_angles_stay_finite():
+    psi = nqs.SpinRBM(RING, 1, dtype=float)
+    large = psi._replace(real=psi.real._replace(hidden_bias=np.full(6, 300.0)))
+    np.testing.assert_allclose(large.log_psi(ALL), large.log_psi(ALL[0]) + (large.log_psi(ALL) - large.log_psi(ALL[0])))
+    assert np.isfinite(large.log_psi(ALL)).all()
+    assert np.isfinite(large.flip_ratios(ALL)).all()
+
+
+def test_a_warning_where_signs_are_needed():
+    frustrated = nqs.Heisenberg(nqs.Triangular(3), J=1.0)
+    with pytest.warns(nqs.SignProblemWarning, match="SpinRBM with real parameters is positive"):
+        frustrated.check(nqs.SpinRBM(frustrated, dtype=float))
+    frustrated.check(nqs.SpinRBM(frustrated, dtype=complex))
+    nqs.Heisenberg(nqs.Square(4)).check(nqs.SpinRBM(nqs.Heisenberg(nqs.Square(4)), dtype=float))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nqs.SpinRBM(RING, 0.0), "expected alpha to be a positive number"),
+        (lambda: nqs.SpinRBM(RING, 0.01), "expected alpha of at least 0.167, one hidden unit"),
+        (lambda: nqs.SpinRBM(RING, dtype=int), "expected dtype to be float or complex"),
+        (lambda: nqs.SpinRBM(RING).log_psi(np.zeros(6)), "expected spins"),
+        (lambda: nqs.SpinRBM(RING).log_psi(np.ones(5)), "expected spins"),
+        (lambda: nqs.SpinRBM(RING) * nqs.SpinRBM(nqs.Heisenberg(nqs.Chain(4))), "expected two factors for the same"),
+        (lambda: nqs.Heisenberg(nqs.Chain(4)).check(nqs.SpinRBM(RING)), "expected a wave function of 4 sites"),
+        (lambda: nqs.SpinFlip(1.0), "expected global_flips to be at least 0 and below 1"),
+    ],
+)
+def test_arguments_out_of_range(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_log_psi_in_a_kernel_is_that_of_the_method(psi):
+    work, x = workspace(psi), ALL[7]
+    refresh(psi, work, x)
+    assert log_psi(psi, work, x) == pytest.approx(psi.log_psi(x), rel=1e-12)
