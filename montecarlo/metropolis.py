@@ -26,21 +26,25 @@ SCRATCH = 3  # rows a proposal may use: the new value first, then what it keeps 
 @generic
 def workspace(target: Any) -> Any:
     """A NamedTuple of the arrays that ``target`` keeps between moves (called outside kernels)."""
+    ...
 
 
 @generic
 def refresh(target: Any, work: Any, x: np.ndarray) -> None:
     """Fill ``work`` for the configuration x from scratch."""
+    ...
 
 
 @generic
 def log_density_ratio(target: Any, work: Any, x: np.ndarray, i: int, new: np.ndarray) -> float:
     """log p(x') - log p(x), where x' is x with part i replaced by ``new``; leaves what ``accept`` needs in ``work``."""
+    ...
 
 
 @generic
 def accept(target: Any, work: Any, x: np.ndarray, i: int, new: np.ndarray) -> None:
     """Update ``work`` for the move that ``log_density_ratio`` was last asked about; x still holds the old value."""
+    ...
 
 
 @generic
@@ -48,26 +52,31 @@ def propose(
     proposal: Any, target: Any, work: Any, x: np.ndarray, i: int, normals: np.ndarray, scratch: np.ndarray
 ) -> None:
     """Write the new value of part i into scratch[0]."""
+    ...
 
 
 @generic
 def log_proposal_ratio(proposal: Any, target: Any, work: Any, x: np.ndarray, i: int, scratch: np.ndarray) -> float:
     """log q(x | x') - log q(x' | x), asked after ``log_density_ratio``."""
+    ...
 
 
 @generic
 def noise_per_move(proposal: Any, target: Any) -> tuple[int, int]:
     """How many numbers for the proposal and standard exponentials one move takes (called outside kernels)."""
+    ...
 
 
 @generic
 def moves_per_sweep(proposal: Any, target: Any) -> int:
     """How many moves touch every part once (called outside kernels)."""
+    ...
 
 
 @generic
 def carry_out(proposal: Any, x: np.ndarray, i: int, new: np.ndarray) -> None:
     """Change x as was proposed and accepted."""
+    ...
 
 
 @generic
@@ -82,11 +91,13 @@ def move(
     scratch: np.ndarray,
 ) -> bool:
     """Carry out one move of part i in place and tell whether it was accepted."""
+    ...
 
 
 @generic
 def observe(observer: Any, target: Any, work: Any, x: np.ndarray, chain: int, sample: int) -> None:
     """Record whatever the observer is for; ``work`` belongs to x."""
+    ...
 
 
 class AcceptReject:

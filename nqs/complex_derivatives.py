@@ -31,7 +31,7 @@ class Holomorphic:
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
         product = self.inner.rmatvec(u)
-        return np.concatenate([product.real, product.imag])
+        return np.concatenate([np.real(product), np.imag(product)])
 
     def gram(self) -> np.ndarray:
         return self.inner.gram()
@@ -60,7 +60,7 @@ class RealParameters:
         return self.inner.matvec(v)
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
-        return self.inner.rmatvec(u).real
+        return np.real(self.inner.rmatvec(u))
 
     def gram(self) -> np.ndarray:
         raise NotImplementedError("O Re(O^H u) is not linear in a complex u")

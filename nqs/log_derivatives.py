@@ -11,7 +11,7 @@ complex, and O^T u stands for Re(O^H u). See ``nqs.complex_derivatives``.
 from typing import Protocol
 
 import numpy as np
-import scipy.linalg
+from scipy.linalg.blas import dsyrk, zherk  # pyright: ignore[reportAttributeAccessIssue]
 
 from neural.jit import kernel
 
@@ -56,8 +56,8 @@ class Jacobian(Protocol):
 def lower_product(a: np.ndarray) -> np.ndarray:
     """The lower triangle of a a^H, in Fortran's order, by half the multiplications of the whole."""
     if np.iscomplexobj(a):
-        return scipy.linalg.blas.zherk(1.0, np.ascontiguousarray(a.conj()).T, trans=2, lower=1)
-    return scipy.linalg.blas.dsyrk(1.0, np.ascontiguousarray(a).T, trans=1, lower=1)
+        return zherk(1.0, np.ascontiguousarray(a.conj()).T, trans=2, lower=1)
+    return dsyrk(1.0, np.ascontiguousarray(a).T, trans=1, lower=1)
 
 
 @kernel
@@ -87,7 +87,7 @@ class Dense:
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
         product = u @ self.array.conj()
-        return product if np.iscomplexobj(self.array) else product.real
+        return product if np.iscomplexobj(self.array) else np.real(product)
 
     def gram(self) -> np.ndarray:
         return self.array @ self.array.conj().T
@@ -115,7 +115,7 @@ class Outer:
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
         product = (self.left.T @ (u[:, None] * self.right.conj())).ravel()
-        return product if np.iscomplexobj(self.right) else product.real
+        return product if np.iscomplexobj(self.right) else np.real(product)
 
     def gram(self) -> np.ndarray:
         return (self.left @ self.left.T) * (self.right @ self.right.conj().T)

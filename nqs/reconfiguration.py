@@ -188,8 +188,8 @@ def solver_costs(jacobian: Jacobian) -> dict[str, float]:
 
 def _solve_parameters(centred: Centred, deviations: np.ndarray, shift: float) -> np.ndarray:
     o = centred.dense()
-    metric = o.T @ o if np.isrealobj(o) else o.real.T @ o.real + o.imag.T @ o.imag
-    metric /= len(o)
+    parts = [o] if np.isrealobj(o) else [np.real(o), np.imag(o)]
+    metric = np.add.reduce([part.T @ part for part in parts]) / len(o)
     metric[np.diag_indices_from(metric)] += shift
     return _solve_positive(metric, centred.rmatvec(deviations) / len(o))
 

@@ -13,8 +13,10 @@ from neural.jit import generic
 @generic
 def ratio(psi: Any, work: Any, x: np.ndarray, flips: np.ndarray) -> complex:
     """psi(x') / psi(x), where x' is x with the sites of ``flips`` turned over; ``work`` belongs to x."""
+    ...
 
 
 @generic
 def multiply_flip_ratios(psi: Any, work: Any, x: np.ndarray, out: np.ndarray) -> None:
     """Multiply out[:, i], a real and an imaginary part, by psi(x') / psi(x) for x' with site i alone turned over."""
+    ...

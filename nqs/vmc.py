@@ -317,8 +317,8 @@ def _check_match(system: System | SpinSystem, psi: WaveFunction) -> None:
     if not np.isfinite(psi.parameters).all():
         bad = [name for name, array in psi.named_parameters().items() if not np.isfinite(array).all()]
         raise ValueError(f"expected finite parameters, got NaN or infinity in {', '.join(bad)}")
-    if getattr(system, "fermions", False) and system.n_particles > 2:
+    if getattr(system, "fermions", False) and psi.shape[0] > 2:
         raise ValueError(
-            f"expected a wave function that is antisymmetric for {system.n_particles} fermions, "
+            f"expected a wave function that is antisymmetric for {psi.shape[0]} fermions, "
             f"got {type(psi).__name__}; two of opposite spin, or statistics='boson', are possible"
         )

@@ -37,6 +37,6 @@ def two_electron_dot(omega: float, n_dims: int, n_points: int = 80) -> float:
     r, d = end * (1 - x) / 2, -2 / end * d
     operator = -r[:, None] * (d @ d) - (n_dims - 1) * d + np.diag(omega**2 * r**3 / 4 + 1)
     inner = slice(0, n_points)  # u(R) = 0
-    energies = scipy.linalg.eigvals(operator[inner, inner], np.diag(r[inner]))
-    real = energies.real[np.isfinite(energies) & (abs(energies.imag) < 1e-6 * abs(energies))]
+    energies = np.asarray(scipy.linalg.eigvals(operator[inner, inner], np.diag(r[inner])))
+    real = np.real(energies)[np.isfinite(energies) & (abs(np.imag(energies)) < 1e-6 * abs(energies))]
     return float(omega * n_dims / 2 + real[real > 0].min())

@@ -85,6 +85,7 @@ class SpinSystem:
 @generic
 def local_energy(system: Any, psi: Any, work: Any, x: np.ndarray, scratch: np.ndarray) -> complex:
     """E_L = sum_x' <x|H|x'> psi(x') / psi(x); ``work`` belongs to x, ``scratch`` has shape (2, n_sites)."""
+    ...
 
 
 def check_lattice(lattice: "Lattice") -> "Lattice":

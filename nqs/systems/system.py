@@ -38,6 +38,7 @@ class System:
 @generic
 def potential(system: Any, x: np.ndarray) -> float:
     """The potential energy V(x) of a configuration x, shape (n_particles, n_dims)."""
+    ...
 
 
 def check_positive_integer(name: str, value: int) -> int:

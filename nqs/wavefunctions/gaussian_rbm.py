@@ -114,8 +114,9 @@ def _(psi):
     precision = np.exp(-2 * psi.log_sigma)
     scaled = psi.weights * precision[:, None]
     n_hidden = psi.hidden_bias.size
-    units = [np.empty(n_hidden) for _ in range(4)]
-    return _Work(scaled, np.square(scaled).sum(axis=(0, 1)), precision, *units, np.empty(2))
+    theta, sigmoid, new_theta, new_sigmoid = np.empty((4, n_hidden))
+    squared = np.square(scaled).sum(axis=(0, 1))
+    return _Work(scaled, squared, precision, theta, sigmoid, new_theta, new_sigmoid, np.empty(2))
 
 
 @refresh.register(GaussianRBM)

@@ -19,41 +19,49 @@ from nqs.log_derivatives import Blocks, Jacobian
 @generic
 def log_psi(psi: Any, work: Any, x: np.ndarray) -> float:
     """log |psi(x)|; ``work`` belongs to x."""
+    ...
 
 
 @generic
 def log_ratio(psi: Any, work: Any, x: np.ndarray, i: int, new: np.ndarray) -> float:
     """log |psi(x') / psi(x)|, x' being x with particle i at ``new``; leaves in ``work`` what accept needs."""
+    ...
 
 
 @generic
 def drift(psi: Any, work: Any, x: np.ndarray, i: int, out: np.ndarray) -> None:
     """Add the gradient of log |psi| for particle i at x to ``out``, shape (n_dims,)."""
+    ...
 
 
 @generic
 def proposed_drift(psi: Any, work: Any, x: np.ndarray, i: int, new: np.ndarray, out: np.ndarray) -> None:
     """Add the gradient of log |psi| for particle i at x' to ``out``, asked after ``log_ratio``."""
+    ...
 
 
 @generic
 def gradient_laplacian(psi: Any, work: Any, x: np.ndarray, gradient: np.ndarray) -> float:
     """Add the gradient of log |psi| to ``gradient``, shape (n_particles, n_dims), and return its Laplacian."""
+    ...
 
 
 @generic
 def write_row(psi: Any, work: Any, x: np.ndarray, row: np.ndarray) -> None:
     """Write the numbers of x from which ``jacobian`` makes the log-derivatives, shape (row_size(psi),)."""
+    ...
 
 
 @generic
 def row_size(psi: Any) -> int:
     """The length of a row of ``write_row``."""
+    ...
 
 
 @generic
 def jacobian(psi: Any, rows: np.ndarray) -> Jacobian:
     """The operator O, O_sk = d log psi(x_s) / d theta_k, from the rows of the samples, shape (n, row_size(psi))."""
+    ...
 
 
 class WaveFunction:

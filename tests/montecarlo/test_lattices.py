@@ -73,7 +73,9 @@ def test_shells_of_kagome_and_honeycomb():
 
 
 def test_sublattices():
-    assert np.array_equal(Chain(4).sublattices, [0, 1, 0, 1])
+    sublattices = Chain(4).sublattices
+    assert sublattices is not None
+    assert sublattices.tolist() == [0, 1, 0, 1]
     assert Chain(5).sublattices is None
     assert Triangular(3).sublattices is None
     colours = Honeycomb(3).sublattices

@@ -45,7 +45,7 @@ def test_factors_of_products_of_products():
 
 def test_factors_of_different_systems():
     with pytest.raises(ValueError, match=r"expected two factors of one system, got Gaussian .* \(3, 2\) and"):
-        nqs.Gaussian(TRAP) * nqs.PadeJastrow(DOT)
+        _ = nqs.Gaussian(TRAP) * nqs.PadeJastrow(DOT)
     with pytest.raises(TypeError):
         nqs.Gaussian(TRAP) * 2.0  # type: ignore
 

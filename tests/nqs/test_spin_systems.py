@@ -1,6 +1,7 @@
 """Hamiltonians of spins: their matrices against products of Pauli matrices, and what they refuse."""
 
 import functools
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def operator(letter: str, site: int, n_sites: int) -> np.ndarray:
 
 
 def coupled(letters: str, edges: np.ndarray, n: int) -> np.ndarray:
-    return sum(operator(a, i, n) @ operator(a, j, n) for i, j in edges for a in letters)
+    return np.sum([operator(a, i, n) @ operator(a, j, n) for i, j in edges for a in letters], axis=0)
 
 
 def test_transverse_field_ising():
@@ -97,7 +98,7 @@ def test_first_configurations():
     ("make", "message"),
     [
         (lambda: nqs.TransverseFieldIsing(nqs.Chain(4), J=np.nan), "expected J to be a finite number"),
-        (lambda: nqs.Heisenberg(nqs.Chain(4), J=1j), "expected J to be a finite number"),
+        (lambda: nqs.Heisenberg(nqs.Chain(4), J=cast(Any, 1j)), "expected J to be a finite number"),
         (lambda: nqs.Heisenberg(nqs.Triangular(3), marshall=True), "expected a lattice of two sublattices"),
         (lambda: nqs.PauliSum([(1j, "X0 Y1")]), "the coefficient of X0 Y1 is 1j, not real"),
         (lambda: nqs.PauliSum([(1.0, "X0 Y0")]), "the coefficient of Z0 is 1j, not real"),
@@ -112,4 +113,4 @@ def test_arguments_out_of_range(make, message):
 
 def test_a_number_is_no_lattice():
     with pytest.raises(TypeError, match="expected a lattice such as"):
-        nqs.TransverseFieldIsing(10)
+        nqs.TransverseFieldIsing(cast(Any, 10))
