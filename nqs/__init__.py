@@ -14,7 +14,17 @@ from nqs.systems import (
     TransverseFieldIsing,
 )
 from nqs.vmc import VMC, DivergedError, VMCWarning
-from nqs.wavefunctions import Gaussian, GaussianRBM, Neural, PadeJastrow, Product, SpinRBM, SpinState, WaveFunction
+from nqs.wavefunctions import (
+    Gaussian,
+    GaussianRBM,
+    Neural,
+    PadeJastrow,
+    Product,
+    SpinRBM,
+    SpinState,
+    SymmetricRBM,
+    WaveFunction,
+)
 
 __all__ = [
     "J1J2",
@@ -45,6 +55,7 @@ __all__ = [
     "SpinState",
     "Square",
     "StochasticReconfiguration",
+    "SymmetricRBM",
     "TransverseFieldIsing",
     "Triangular",
     "VMCWarning",

@@ -6,6 +6,17 @@ from nqs.wavefunctions.neural import Neural
 from nqs.wavefunctions.pade_jastrow import PadeJastrow
 from nqs.wavefunctions.spin_rbm import SpinRBM
 from nqs.wavefunctions.spin_state import SpinState
+from nqs.wavefunctions.symmetric_rbm import SymmetricRBM
 from nqs.wavefunctions.wavefunction import Product, WaveFunction
 
-__all__ = ["Gaussian", "GaussianRBM", "Neural", "PadeJastrow", "Product", "SpinRBM", "SpinState", "WaveFunction"]
+__all__ = [
+    "Gaussian",
+    "GaussianRBM",
+    "Neural",
+    "PadeJastrow",
+    "Product",
+    "SpinRBM",
+    "SpinState",
+    "SymmetricRBM",
+    "WaveFunction",
+]

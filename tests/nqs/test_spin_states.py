@@ -25,6 +25,10 @@ MASKS = [0b10000, 0b1010, 0b100101, 0b111111]
 STATES: dict[str, Callable[[], nqs.SpinState]] = {
     "SpinRBM real": lambda: nqs.SpinRBM(RING, 1.5, dtype=float, seed=1, scale=0.4),
     "SpinRBM complex": lambda: nqs.SpinRBM(RING, 2, dtype=complex, seed=2, scale=0.4),
+    "SymmetricRBM real": lambda: nqs.SymmetricRBM(RING, 2, dtype=float, seed=5, scale=0.3),
+    "SymmetricRBM complex": lambda: nqs.SymmetricRBM(
+        RING, 1, permutations=nqs.Chain(6).symmetries[::2], seed=6, scale=0.2
+    ),
     "SpinRBM complex * SpinRBM real": lambda: (
         nqs.SpinRBM(RING, 1, seed=3, scale=0.3) * nqs.SpinRBM(RING, 0.5, dtype=float, seed=4, scale=0.3)
     ),
@@ -97,9 +101,21 @@ def test_log_derivatives_by_finite_differences(psi):
         np.testing.assert_allclose(difference(1e-4), exact[:, k], atol=1e-6)
 
 
-def test_complex_parameters_are_holomorphic():
+@pytest.mark.parametrize("lattice", [nqs.Square(2, 3), nqs.Honeycomb(1, 3)], ids=str)
+def test_symmetric_machines(lattice):
+    system = nqs.TransverseFieldIsing(lattice)
+    psi = nqs.SymmetricRBM(system, 2, permutations=lattice.symmetries, seed=1, scale=0.4)
+    for permutation in lattice.symmetries:
+        np.testing.assert_allclose(np.exp(psi.log_psi(ALL[:, permutation])), np.exp(psi.log_psi(ALL)), rtol=1e-10)
+    translated = nqs.SymmetricRBM(system, 2, seed=1, scale=0.4)
+    some = [np.exp(translated.log_psi(ALL[:, p])) - np.exp(translated.log_psi(ALL)) for p in lattice.point_group]
+    assert np.abs(some).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["SpinRBM complex", "SymmetricRBM complex"])
+def test_complex_parameters_are_holomorphic(name):
     """d log psi / d Im = i d log psi / d Re for each parameter."""
-    psi = STATES["SpinRBM complex"]()
+    psi = STATES[name]()
     real, imaginary = np.split(psi.log_derivatives(ALL), 2, axis=1)
     np.testing.assert_array_equal(imaginary, 1j * real)
 
@@ -180,6 +196,8 @@ def test_a_warning_where_signs_are_needed():
         (lambda: nqs.SpinRBM(RING).log_psi(np.ones(5)), "expected spins"),
         (lambda: nqs.SpinRBM(RING) * nqs.SpinRBM(nqs.Heisenberg(nqs.Chain(4))), "expected two factors for the same"),
         (lambda: nqs.Heisenberg(nqs.Chain(4)).check(nqs.SpinRBM(RING)), "expected a wave function of 4 sites"),
+        (lambda: nqs.SymmetricRBM(RING, 1, permutations=np.zeros((2, 6), int)), "expected permutations of 6 sites"),
+        (lambda: nqs.SymmetricRBM(RING, 0), "expected alpha to be a whole number"),
         (lambda: nqs.SpinFlip(1.0), "expected global_flips to be at least 0 and below 1"),
     ],
 )
