@@ -1,0 +1,25 @@
+"""The Ising chain in a transverse field, exactly solvable as free fermions."""
+
+from pydantic import Field
+
+from .experiment import Experiment, Run
+from .spin_lattice import LengthSettings, spin_run
+
+
+class IsingChainSettings(LengthSettings):
+    """Ground state of the Ising chain in a transverse field."""
+
+    length: int = Field(default=40, ge=2, le=100_000, description="number of sites along each side")
+    J: float = Field(default=1.0, allow_inf_nan=False, description="coupling of nearest neighbours")
+    h: float = Field(default=1.0, allow_inf_nan=False, description="transverse field")
+
+
+def start(settings: IsingChainSettings) -> Run:
+    """The run of these settings."""
+    import nqs  # imported here, so that `born run --help` need not wait for the compiler
+
+    lattice = nqs.Chain(settings.length, periodic=not settings.open_ends)
+    return spin_run(nqs.TransverseFieldIsing(lattice, settings.J, settings.h), settings)
+
+
+EXPERIMENT = Experiment("ising-chain", IsingChainSettings, start)

@@ -1,0 +1,96 @@
+"""Variational Monte Carlo of spins on a lattice, as an experiment: what the Ising and Heisenberg models share."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from .settings import Settings
+from .variational import VariationalRun
+
+if TYPE_CHECKING:
+    import nqs
+    from nqs.systems import SpinSystem
+
+MOST_SITES = 20  # up to which a system without a closed form is diagonalised for the exact energy
+UNITS = {"energy": "J", "magnetisation": "1", "squared_magnetisation": "1"}
+
+
+class SpinSettings(Settings):
+    """Fields of every experiment with spins."""
+
+    open_ends: bool = Field(default=False, description="open boundaries instead of periodic ones")
+    wavefunction: Literal["rbm", "symmetric-rbm"] = Field(
+        default="rbm", description="the trial state; symmetric-rbm shares its weights among all translations"
+    )
+    alpha: int = Field(default=1, ge=1, le=1000, description="hidden units for each site, or filters")
+    dtype: Literal["real", "complex"] = Field(default="real", description="of the parameters; real ones are positive")
+    learning_rate: float = Field(
+        default=0.05, gt=0, le=100, allow_inf_nan=False, description="size of an optimizer step"
+    )
+    final_learning_rate: float = Field(
+        default=0.01, gt=0, le=100, allow_inf_nan=False, description="reached along half a cosine at the last step"
+    )
+    shift: float = Field(default=1e-3, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric")
+    momentum: float = Field(default=0.0, ge=0, lt=1, description="of the direction (SPRING)")
+    n_steps: int = Field(default=300, ge=0, description="optimizer steps")
+    n_samples: int = Field(default=1024, ge=1, description="samples for each optimizer step")
+    n_chains: int = Field(default=256, ge=1, description="independent Markov chains")
+    n_burn_in: int = Field(default=50, ge=1, description="sweeps before the first step")
+    n_measure: int = Field(default=2**17, ge=1, description="samples of the final measurement")
+
+
+class LengthSettings(SpinSettings):
+    """Fields of a lattice that has a length; see the experiment for its shape."""
+
+    length: int = Field(default=20, ge=2, le=100_000, description="number of sites along each side")
+
+
+def magnetisation(x: np.ndarray) -> np.ndarray:
+    """|sum_i s_i| / N for configurations of shape (n, n_sites)."""
+    return np.abs(x.mean(axis=1))
+
+
+def squared_magnetisation(x: np.ndarray) -> np.ndarray:
+    """(sum_i s_i / N)^2."""
+    return x.mean(axis=1) ** 2
+
+
+class SpinRun(VariationalRun):
+    """Training and measurement of one wave function of spins."""
+
+    def __init__(self, vmc: "nqs.VMC", settings: Any, exact: dict[str, float]) -> None:
+        super().__init__(vmc, settings, UNITS, exact)
+        self.observables = {"magnetisation": magnetisation, "squared_magnetisation": squared_magnetisation}
+
+
+def spin_run(system: "SpinSystem", settings: Any) -> SpinRun:
+    """The run of these settings."""
+    import nqs  # imported here, so that `born run --help` need not wait for the compiler
+    from neural.optimizers import CosineDecay
+
+    rate = CosineDecay(settings.learning_rate, max(1, settings.n_steps - 1), settings.final_learning_rate)
+    kind = nqs.SpinRBM if settings.wavefunction == "rbm" else nqs.SymmetricRBM
+    dtype = float if settings.dtype == "real" else complex
+    vmc = nqs.VMC(
+        system,  # type: ignore[arg-type]
+        kind(system, settings.alpha, dtype=dtype, seed=settings.seed),
+        nqs.SpinFlip() if system.magnetisation is None else nqs.SpinExchange(system),
+        nqs.StochasticReconfiguration(rate, shift=settings.shift, momentum=settings.momentum),
+        n_samples=settings.n_samples,
+        n_chains=settings.n_chains,
+        seed=settings.seed,
+        threads=settings.threads,
+        n_burn_in=settings.n_burn_in,
+    )
+    return SpinRun(vmc, settings, exact_values(system))
+
+
+def exact_values(system: "SpinSystem") -> dict[str, float]:
+    """The exact energy from a closed form or, for few sites, by Lanczos."""
+    from nqs.exact import ground_state_energy
+
+    energy = system.exact_energy
+    if energy is None and system.n_sites <= MOST_SITES:
+        energy = ground_state_energy(system)
+    return {} if energy is None else {"energy": energy}
