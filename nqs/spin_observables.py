@@ -1,0 +1,77 @@
+"""Observables of spins: functions of configurations, shape (n, n_sites), for ``VMC.measure``.
+
+vmc.measure(2**16, {"m^2": squared_magnetisation, "C(3)": correlation(lattice, 3)})
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from montecarlo.lattices import Lattice
+
+Observable = Callable[[np.ndarray], np.ndarray]
+
+
+def magnetisation(x: np.ndarray) -> np.ndarray:
+    """m = sum_i s_i / N, along z."""
+    return x.mean(axis=1)
+
+
+def absolute_magnetisation(x: np.ndarray) -> np.ndarray:
+    """|m|, which does not average to zero where the two signs are equally likely."""
+    return np.abs(x.mean(axis=1))
+
+
+def squared_magnetisation(x: np.ndarray) -> np.ndarray:
+    """m^2."""
+    return x.mean(axis=1) ** 2
+
+
+def staggered_magnetisation(lattice: Lattice) -> Observable:
+    """The square of sum_i +- s_i / N, + on one sublattice. Raises ValueError for a lattice without two sublattices."""
+    colours = lattice.sublattices
+    if colours is None:
+        raise ValueError(f"expected a lattice of two sublattices, got {lattice}")
+    signs = 1.0 - 2.0 * colours
+    return lambda x: (x @ signs / x.shape[1]) ** 2
+
+
+def correlation(lattice: Lattice, order: int) -> Observable:
+    """<s_i s_j>, the mean over the pairs at the ``order``-th smallest distance of the lattice."""
+    left, right = lattice.neighbours(order).T
+    return lambda x: np.mean(x[:, left] * x[:, right], axis=1, dtype=np.float64)
+
+
+def structure_factor(lattice: Lattice, momentum: np.ndarray) -> Observable:
+    """S(q) = |sum_i s_i exp(i q r_i)|^2 / N for a momentum q, shape (n_dims,)."""
+    phases = np.exp(1j * lattice.positions @ np.asarray(momentum, dtype=np.float64))
+    return lambda x: np.abs(x @ phases) ** 2 / x.shape[1]
+
+
+def transverse_magnetisation(psi) -> Observable:
+    """sum_i sigma^x_i / N, by the local estimator Re psi(x') / psi(x) over the single flips of ``psi``."""
+    return lambda x: np.real(psi.flip_ratios(x)).mean(axis=1)
+
+
+def v_score(energy: float, variance: float, n_sites: int, infinite_temperature: float = 0.0) -> float:
+    """N Var(H) / (E - E_inf)^2, which compares how well different problems are solved.
+
+    E_inf is the mean energy of all states, 0 where every Pauli string of H has a trace of 0.
+    Source: D. Wu et al., Science 386, 296 (2024), eq. (2).
+    """
+    return n_sites * variance / (energy - infinite_temperature) ** 2
+
+
+def renyi_2(psi, x: np.ndarray, sites: np.ndarray) -> np.ndarray:
+    """Samples whose mean is exp(-S_2) = tr rho_A^2 for the ``sites`` of A, by exchanging A between two replicas.
+
+    x : independent configurations drawn from |psi|^2, shape (2 n, n_sites); sample k pairs k with k + n.
+    The estimator is Re psi(a' b) psi(a b') / (psi(a b) psi(a' b')), shape (n,).
+
+    Source: M. B. Hastings et al., Phys. Rev. Lett. 104, 157201 (2010), eq. (4).
+    """
+    first, second = np.split(np.asarray(x)[: len(x) // 2 * 2], 2)
+    swapped_first, swapped_second = first.copy(), second.copy()
+    swapped_first[:, sites], swapped_second[:, sites] = second[:, sites], first[:, sites]
+    exponent = psi.log_psi(swapped_first) + psi.log_psi(swapped_second) - psi.log_psi(first) - psi.log_psi(second)
+    return np.real(np.exp(exponent))

@@ -1,0 +1,91 @@
+"""Observables of sampled spins against the sum over all configurations."""
+
+import numpy as np
+import pytest
+
+import nqs
+from montecarlo.statistics import estimate
+from nqs import spin_observables as observables
+from nqs.exact import FullSummation, lowest
+from nqs.exact.diagonalisation import spins_of
+
+LATTICE = nqs.Chain(6)
+RING = nqs.TransverseFieldIsing(LATTICE, h=0.8)
+ALL = spins_of(np.arange(64), 6)
+
+
+@pytest.fixture(scope="module")
+def psi():
+    return nqs.SpinRBM(RING, 1, seed=4, scale=0.3)
+
+
+@pytest.fixture(scope="module")
+def samples(psi):
+    probabilities = FullSummation(psi).probabilities
+    return ALL[np.random.default_rng(3).choice(64, size=20_000, p=probabilities)]
+
+
+def test_energy_and_variance(psi):
+    whole = FullSummation(psi)
+    local = nqs.spin_energy.local_energies(RING, psi, ALL)
+    energy = np.sum(whole.probabilities * local)
+    assert whole.expectation(RING) == pytest.approx(energy.real, rel=1e-12)
+    assert energy.imag == pytest.approx(0, abs=1e-12)
+    spread = np.sum(whole.probabilities * np.abs(local - energy) ** 2)
+    assert whole.variance(RING) == pytest.approx(spread, rel=1e-10)
+
+
+def test_diagonal_observables(psi):
+    whole = FullSummation(psi)
+    pairs = {1: LATTICE.neighbours(1), 3: LATTICE.neighbours(3)}
+    for order, bonds in pairs.items():
+        operator = nqs.PauliSum([(1 / len(bonds), f"Z{i} Z{j}") for i, j in bonds], 6)
+        found = np.sum(whole.probabilities * observables.correlation(LATTICE, order)(ALL))
+        assert found == pytest.approx(whole.expectation(operator), abs=1e-12)
+    uniform, staggered = (observables.structure_factor(LATTICE, [q])(ALL) for q in (0.0, np.pi))
+    np.testing.assert_allclose(uniform, 6 * observables.squared_magnetisation(ALL), atol=1e-12)
+    np.testing.assert_allclose(staggered, 6 * observables.staggered_magnetisation(LATTICE)(ALL), atol=1e-12)
+    assert np.array_equal(np.abs(observables.magnetisation(ALL)), observables.absolute_magnetisation(ALL))
+
+
+def test_transverse_magnetisation(psi):
+    whole = FullSummation(psi)
+    operator = nqs.PauliSum([(1 / 6, f"X{i}") for i in range(6)], 6)
+    found = np.sum(whole.probabilities * observables.transverse_magnetisation(psi)(ALL))
+    assert found == pytest.approx(whole.expectation(operator), rel=1e-12)
+
+
+@pytest.mark.parametrize("sites", [[0], [1, 2, 3], [5, 0, 3]])
+def test_entropy_by_swap(psi, samples, sites):
+    purity = estimate(observables.renyi_2(psi, samples, np.array(sites))[:, None])
+    exact = np.exp(-FullSummation(psi).entropy(np.array(sites)))
+    assert abs(purity.mean - exact) < 4 * purity.error
+
+
+def test_entropy_of_known_states():
+    product = nqs.SpinRBM(RING, 1, dtype=float)
+    product = product.with_parameters(np.zeros(product.n_parameters))
+    assert FullSummation(product).entropy(np.array([0, 1])) == pytest.approx(0, abs=1e-12)
+
+
+def test_fidelity_of_the_ground_state(psi):
+    ground = lowest(RING).states[:, 0]
+    whole = FullSummation(psi)
+    assert whole.fidelity(whole.amplitudes) == pytest.approx(1, rel=1e-12)
+    assert 0 < whole.fidelity(ground) < 1
+
+
+def test_v_score_of_an_eigenstate_is_zero_and_of_a_product_known():
+    """All spins along x in the Ising ring: E = -N h, Var = N J^2, hence V = 1 / h^2."""
+    psi = nqs.SpinRBM(RING, 1, dtype=float)
+    whole = FullSummation(psi.with_parameters(np.zeros(psi.n_parameters)))
+    found = observables.v_score(whole.expectation(RING), whole.variance(RING), 6)
+    assert found == pytest.approx(1 / 0.8**2, rel=1e-12)
+
+
+def test_too_many_sites():
+    large = nqs.TransverseFieldIsing(nqs.Chain(17))
+    with pytest.raises(ValueError, match="expected at most 16 sites"):
+        FullSummation(nqs.SpinRBM(large))
+    with pytest.raises(ValueError, match="expected a lattice of two sublattices"):
+        observables.staggered_magnetisation(nqs.Triangular(3))
