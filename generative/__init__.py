@@ -2,5 +2,6 @@
 
 from generative import datasets
 from generative.boltzmann import BernoulliRBM, GaussianBernoulliRBM, IsingRBM, PottsRBM
+from generative.evaluate import Evaluation, evaluate
 
-__all__ = ["BernoulliRBM", "GaussianBernoulliRBM", "IsingRBM", "PottsRBM", "datasets"]
+__all__ = ["BernoulliRBM", "Evaluation", "GaussianBernoulliRBM", "IsingRBM", "PottsRBM", "datasets", "evaluate"]

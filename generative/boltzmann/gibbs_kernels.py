@@ -46,8 +46,9 @@ def _choose(units: Array, chosen: Array) -> Any:
 @kernel
 def _sigmoids(theta: Array) -> None:
     for j in range(np.uintp(theta.size)):
-        e = exp(-abs(theta[j]))
-        theta[j] = (1.0 if theta[j] >= 0.0 else e) / (1.0 + e)
+        x = np.float64(theta[j])
+        e = exp(-abs(x))
+        theta[j] = (1.0 if x >= 0.0 else e) / (1.0 + e)
 
 
 @kernel

@@ -50,6 +50,7 @@ class RestrictedBoltzmannMachine:
         self.seed = seed
         self.base_bias: Array = np.zeros(n_visible)
         self.trained = False
+        self._known_log_z: tuple[Any, float] | None = None
 
     @property
     def n_visible(self) -> int:
@@ -162,6 +163,12 @@ class RestrictedBoltzmannMachine:
     def log_partition(self, **options: Any) -> LogPartition:
         """log Z, exact where a layer is small enough, by annealed importance sampling elsewhere."""
         return log_partition(self, **options)
+
+    def log_prob(self, x: Any) -> Array:
+        """log p(v) in nats, shape (n,); log Z is that of ``log_partition``, found once for the same parameters."""
+        if self._known_log_z is None or self._known_log_z[0] is not self.machine:
+            self._known_log_z = self.machine, self.log_partition().mean
+        return -self.free_energy(x) - self._known_log_z[1]
 
     def log_likelihood(self, x: Any, **options: Any) -> LogLikelihood:
         """The mean of log p over the rows of ``x``, in nats per configuration, and how it was found."""

@@ -47,7 +47,7 @@ class IsingTarget(NamedTuple):
     def exact(self) -> Thermodynamics | None:
         """log Z, energy, specific heat and entropy where they are known: on tori, and for up to 25 sites."""
         lattice = self.lattice
-        if self._torus:
+        if self.is_torus:
             n, m = lattice.extent
             return kaufman((n, m), self.temperature, self.coupling)
         if lattice.n_sites <= 25:
@@ -55,7 +55,8 @@ class IsingTarget(NamedTuple):
         return None
 
     @property
-    def _torus(self) -> bool:
+    def is_torus(self) -> bool:
+        """Whether the closed forms of the ferromagnet on a periodic square lattice apply."""
         lattice = self.lattice
         return isinstance(lattice, Square) and all(lattice.periodic) and min(lattice.extent) > 2 and self.coupling > 0
 

@@ -1,0 +1,127 @@
+"""Evaluation: a perfect model passes, a wrong one does not, and the tests know true data from false."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import generative
+from generative import datasets
+from generative.importance import importance, independence_metropolis
+from generative.physics import energy_histogram, exact_observables, jackknife, observables
+from generative.two_sample import memorisation, two_sample_tests
+from tests.helpers_coverage import assert_coverage
+
+DATA = datasets.ising((4, 4), 2.269185, 6000, seed=0)
+
+
+class Perfect:
+    """Draws from the exact distribution of 4 x 4 spins, or from that at another temperature."""
+
+    def __init__(self, temperature: float) -> None:
+        target = DATA.targets[0]
+        self.x = np.array(list(itertools.product([0.0, 1.0], repeat=16)))
+        log_w = -target.energy(2 * self.x - 1) / temperature
+        self.log_p = log_w - np.logaddexp.reduce(log_w)
+
+    def sample(self, n, seed):
+        return self.x[np.random.default_rng(seed).choice(len(self.x), n, p=np.exp(self.log_p))]
+
+    def log_prob(self, x):
+        return self.log_p[(x @ (1 << np.arange(15, -1, -1))).astype(int)]
+
+
+def test_a_perfect_model_passes():
+    evaluation = generative.evaluate(Perfect(2.269185), DATA, n_samples=8000, seed=1)
+    assert evaluation.p_value > 1e-3
+    assert all(abs(row.z) < 4 for row in evaluation.observables)
+    assert evaluation.histogram is not None
+    assert stats.chi2.sf(evaluation.histogram.chi_squared, evaluation.histogram.dof) > 1e-3
+    assert evaluation.importance is not None
+    assert evaluation.importance.n_eff == pytest.approx(8000)
+    assert evaluation.importance.acceptance == 1.0
+    exact = DATA.targets[0].exact()
+    assert exact is not None
+    assert evaluation.importance.free_energy.mean == pytest.approx(-2.269185 * exact.log_z, rel=1e-10)
+    assert "specific_heat" in str(evaluation)
+
+
+def test_a_model_at_a_wrong_temperature_fails_and_its_weights_correct_it():
+    evaluation = generative.evaluate(Perfect(2.4), DATA, n_samples=8000, seed=1)
+    assert evaluation.p_value < 1e-6
+    assert evaluation.importance is not None
+    exact = DATA.targets[0].exact()
+    assert exact is not None
+    assert evaluation.importance.n_eff < 7900
+    assert abs(evaluation.importance.free_energy.z(-2.269185 * exact.log_z)) < 4
+
+
+def test_exact_observables_are_sums_over_all_configurations():
+    model = Perfect(2.269185)
+    p, s = np.exp(model.log_p), 2 * model.x - 1
+    exact = exact_observables(DATA.targets[0])
+    energy, m = DATA.targets[0].energy(s), s.mean(axis=1)
+    assert exact["energy"] == pytest.approx(p @ energy / 16)
+    assert exact["susceptibility"] == pytest.approx(16 * (p @ m**2 - (p @ abs(m)) ** 2) / 2.269185)
+    assert exact["binder"] == pytest.approx(1 - (p @ m**4) / (3 * (p @ m**2) ** 2))
+    assert exact["G(2)"] == pytest.approx(p @ (s[:, 0] * s[:, 2]))
+
+
+def test_errors_of_the_jackknife_cover_the_truth():
+    """The variance of normal numbers, a function of two means."""
+    rng = np.random.default_rng(0)
+    results = []
+    for _ in range(300):
+        x = rng.standard_normal(640)
+        results += jackknife(np.stack([x, x**2], axis=1), lambda mean: mean[1:] - mean[:1] ** 2).estimates
+    assert_coverage([r.mean for r in results], [r.error for r in results], 1.0)
+
+
+def test_histogram_and_observables_use_spins():
+    spins = DATA.as_spins().train
+    histogram = energy_histogram(spins, DATA.targets[0])
+    assert histogram.counts.sum() == len(spins)
+    found = observables(spins, DATA.targets[0]).estimates
+    assert found["G(1)"].mean == pytest.approx(-found["energy"].mean / 2)
+
+
+def test_two_sample_tests_tell_noise_from_data():
+    train, test = DATA.train, DATA.test
+    noise = (np.random.default_rng(0).random((1000, 16)) < 0.5).astype(float)
+    true = {each.name: each for each in two_sample_tests(Perfect(2.269185).sample(1000, 3), train, test)}
+    false = {each.name: each for each in two_sample_tests(noise, train, test)}
+    for name in ("mmd", "energy distance", "sliced Wasserstein", "classifier accuracy"):
+        assert abs(true[name].model - true[name].data) < 0.2 * (false[name].model - false[name].data)
+    assert false["precision"].model < true["precision"].model - 0.1
+
+
+def test_copies_of_training_rows_are_noticed():
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(500, 5)), rng.normal(size=(500, 5))
+    assert memorisation(train + 0.01, train, test) > 0.99
+    fresh = memorisation(rng.normal(size=(500, 5)), train, test)
+    assert stats.binomtest(round(500 * fresh), 500, 0.5).pvalue > 1e-3
+
+
+def test_independence_metropolis_has_the_distribution_of_the_weights():
+    rng = np.random.default_rng(1)
+    states = rng.integers(0, 3, 60_000)
+    weight = np.array([1.0, 2.0, 0.5])
+    chain, _ = independence_metropolis(np.log(weight[states]), seed=2)
+    p = weight / weight.sum()
+    frequencies = np.bincount(states[chain][1000::10], minlength=3)
+    assert stats.chisquare(frequencies, p * frequencies.sum()).pvalue > 1e-3
+
+
+def test_wrong_arguments():
+    with pytest.raises(ValueError, match="finite log weights"):
+        importance(np.array([0.0, math.nan]), np.zeros(2), 1.0)
+
+    class Wrong:
+        def sample(self, n, seed):
+            return np.zeros((n, 3))
+
+    with pytest.raises(ValueError, match="expected samples of shape"):
+        generative.evaluate(Wrong(), DATA)
