@@ -1,7 +1,16 @@
 """Generative models of physics data, judged against exact statistical physics."""
 
 from generative import datasets
-from generative.boltzmann import BernoulliRBM, GaussianBernoulliRBM, IsingRBM, PottsRBM
+from generative.boltzmann import BernoulliRBM, BoltzmannMachine, GaussianBernoulliRBM, IsingRBM, PottsRBM
 from generative.evaluate import Evaluation, evaluate
 
-__all__ = ["BernoulliRBM", "Evaluation", "GaussianBernoulliRBM", "IsingRBM", "PottsRBM", "datasets", "evaluate"]
+__all__ = [
+    "BernoulliRBM",
+    "BoltzmannMachine",
+    "Evaluation",
+    "GaussianBernoulliRBM",
+    "IsingRBM",
+    "PottsRBM",
+    "datasets",
+    "evaluate",
+]

@@ -4,9 +4,11 @@ from generative.boltzmann.likelihood import LikelihoodWarning, LogLikelihood, Lo
 from generative.boltzmann.models import BernoulliRBM, GaussianBernoulliRBM, IsingRBM, PottsRBM
 from generative.boltzmann.sampling import MixingWarning, Tempering
 from generative.boltzmann.training import Epoch, Training
+from generative.boltzmann.visible import BoltzmannMachine
 
 __all__ = [
     "BernoulliRBM",
+    "BoltzmannMachine",
     "Epoch",
     "GaussianBernoulliRBM",
     "IsingRBM",
