@@ -22,6 +22,7 @@ class Holomorphic:
 
     def __init__(self, inner: Jacobian) -> None:
         self.inner = inner
+        self.iterations_expected = getattr(inner, "iterations_expected", 60)
         self.n = inner.shape[1]
         self.shape = (inner.shape[0], 2 * self.n)
         self.cost, self.gram_cost = COMPLEX * inner.cost, COMPLEX * inner.gram_cost

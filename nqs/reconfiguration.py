@@ -179,7 +179,7 @@ def solver_costs(jacobian: Jacobian) -> dict[str, float]:
     costs = {
         "parameters": n * p**2 / 2 + p**3 / 3,
         "samples": jacobian.gram_cost + (4 if jacobian.kind == "holomorphic" else 1) * n**3 / 3,
-        "iterations": ITERATIONS_EXPECTED * 2 * jacobian.cost,
+        "iterations": getattr(jacobian, "iterations_expected", ITERATIONS_EXPECTED) * 2 * jacobian.cost,
     }
     if jacobian.kind == "complex":  # O O^T u is not linear in a complex u
         del costs["samples"]

@@ -105,7 +105,12 @@ def _(psi: SpinRBM, rows: np.ndarray) -> Jacobian:
 
 
 class MachineJacobian(Blocks):
-    """O = [s, t, s (x) t] for samples of spins s and of t = tanh theta."""
+    """O = [s, t, s (x) t] for samples of spins s and of t = tanh theta.
+
+    Near a ground state its metric has a wide spectrum: conjugate gradients took 100 to 500 iterations.
+    """
+
+    iterations_expected = 200
 
     def __init__(self, spins: np.ndarray, t: np.ndarray) -> None:
         self.with_one = np.insert(spins, 0, 1.0, axis=1)
