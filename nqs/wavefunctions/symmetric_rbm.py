@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neural.jit import kernel
 from nqs.complex_derivatives import Holomorphic
 from nqs.log_derivatives import Dense, Jacobian
 from nqs.systems.spin_system import SpinSystem
@@ -104,10 +105,30 @@ def _(psi: SymmetricRBM, rows: np.ndarray) -> Jacobian:
     """d log psi / d b_f = sum_g t_fg and d log psi / d W_fi = sum_g t_fg s_g(i)."""
     n_sites, n_filters, n_group = psi.orbits.size, psi.real.hidden_bias.size, len(psi.group)
     spins, t = rows[:, :n_sites], rows[:, n_sites:]
-    if psi.is_complex:
-        t = t[:, : n_filters * n_group] + 1j * t[:, n_filters * n_group :]
-    t = t.reshape(-1, n_filters, n_group)
-    by_orbit = spins @ np.eye(psi.orbits.max() + 1)[psi.orbits]
-    weights = t @ spins[:, psi.group].astype(t.dtype)
-    dense = np.hstack([by_orbit, t.sum(axis=2), weights.reshape(len(rows), -1)])
-    return Holomorphic(Dense(dense)) if psi.is_complex else Dense(dense)
+    n_orbits = psi.real.visible_bias.size
+    parts = np.ascontiguousarray(t).reshape(len(rows), -1, n_filters, n_group)
+    dense = np.zeros((parts.shape[1], len(rows), n_orbits + n_filters * (1 + n_sites)))
+    dense[0, :, :n_orbits] = spins @ np.eye(n_orbits)[psi.orbits]
+    for part in range(len(dense)):
+        dense[part, :, n_orbits : n_orbits + n_filters] = parts[:, part].sum(axis=2)
+        _share(np.ascontiguousarray(spins), parts[:, part], psi.group, np.empty(n_sites), dense[part], n_orbits)
+    return Holomorphic(Dense(dense[0] + 1j * dense[1])) if psi.is_complex else Dense(dense[0])
+
+
+@kernel
+def _share(spins, t, group, moved, out, n_orbits):
+    """Add sum_g t_fg s_g(i) to the columns of the weights."""
+    n_filters, n_sites = t.shape[1], spins.shape[1]
+    for s in range(spins.shape[0]):
+        for g in range(group.shape[0]):
+            for i in range(n_sites):
+                moved[i] = spins[s, group[g, i]]
+            for f in range(n_filters):
+                start = n_orbits + n_filters + f * n_sites
+                _add(t[s, f, g], moved, out[s, start : start + n_sites])
+
+
+@kernel
+def _add(factor, vector, out):
+    for i in range(np.uintp(vector.size)):
+        out[i] += factor * vector[i]
