@@ -14,8 +14,8 @@ and the conditional means <h_j | v> = g'(theta_j): a sigmoid, or tanh for spins.
 (Spins with hidden units 0 or 1 need no machine of their own: up to a constant, those of (a, b, W) have the F of
 ``SpinBoltzmann(a + W.sum(1) / 2, b / 2, W / 2)``.)
 
-The methods work on batches, v of shape (n_samples, n_visible), with NumPy; the same energies for one configuration
-and compiled are in ``neural.boltzmann_kernels``, except for the innermost loop, which is here.
+The methods work on batches, v of shape (n_samples, n_visible), with NumPy; ``softplus_sum`` is the sum of g for one
+configuration inside a kernel.
 
 Sources: Smolensky, in Parallel Distributed Processing 1 (1986), ch. 6; Hinton, Neural Computation 14 (2002) 1771;
 Gaussian visibles in this scaling: Cho, Ilin, Raiko, ICANN (2011).
@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from neural.activations import sigmoid
 from neural.jit import kernel
 from neural.special import exp
 
@@ -58,28 +59,6 @@ def softplus_sum(theta: np.ndarray, means: np.ndarray) -> float:
     return total
 
 
-@kernel
-def _log_2cosh_chunk(theta: np.ndarray, means: np.ndarray, start: int, stop: int) -> float:
-    size = 0.0
-    product = 1.0
-    for j in range(np.uintp(start), np.uintp(stop)):
-        x = theta[j]
-        e = exp(-2.0 * abs(x))
-        size += abs(x)
-        product *= 1.0 + e
-        means[j] = (1.0 - e if x >= 0.0 else e - 1.0) / (1.0 + e)
-    return size + np.log(product)
-
-
-@kernel
-def log_2cosh_sum(theta: np.ndarray, means: np.ndarray) -> float:
-    """sum_j log(2 cosh theta_j); writes tanh(theta) into ``means``. The counterpart of ``softplus_sum`` for spins."""
-    total = 0.0
-    for start in range(0, theta.size, CHUNK):
-        total += _log_2cosh_chunk(theta, means, start, min(start + CHUNK, theta.size))
-    return total
-
-
 class Features(NamedTuple):
     """What the parameter derivatives are made of: dF/db = -hidden, dF/dW = -visible (x) hidden."""
 
@@ -92,11 +71,6 @@ def _softplus_sum(theta: np.ndarray) -> np.ndarray:
     factors = 1.0 + np.exp(-np.abs(theta))
     products = np.multiply.reduceat(factors, np.arange(0, theta.shape[-1], CHUNK), axis=-1)
     return np.maximum(theta, 0.0).sum(axis=-1) + np.log(products).sum(axis=-1)
-
-
-def _sigmoid(theta: np.ndarray) -> np.ndarray:
-    e = np.exp(-np.abs(theta))
-    return np.where(theta >= 0.0, 1.0, e) / (1.0 + e)
 
 
 class _Machine:
@@ -138,7 +112,7 @@ class _Machine:
 
     def unit_means(self, theta: np.ndarray) -> np.ndarray:
         """g'(theta), the mean of a unit in the field theta; shape as theta."""
-        return _sigmoid(theta)
+        return sigmoid(theta)
 
     def visible_energy(self, v: np.ndarray) -> np.ndarray:
         """The part of E without hidden units: -a.v, shape (n_samples,)."""

@@ -121,7 +121,10 @@ def generic(function: Function) -> Any:
 
         @log_psi.register(Gaussian)
         def _(psi, x):
-            return -np.sum(psi.alpha * x**2)
+            value = 0.0
+            for d in range(x.size):
+                value -= psi.alpha[d] * x[d] ** 2
+            return value
 
     The body of the declaration is not used: without an implementation the call is a ``TypeError``, inside a compiled
     kernel Numba's ``TypingError``, that names the classes that have one.
