@@ -16,6 +16,7 @@ EXPERIMENTS = {
     "heisenberg-chain": ("runs.experiments.heisenberg_chain", "spins 1/2 on a ring, exactly solvable"),
     "heisenberg-square": ("runs.experiments.heisenberg_square", "the antiferromagnet on the square lattice"),
     "ising-chain": ("runs.experiments.ising_chain", "spins in a transverse field on a ring, exactly solvable"),
+    "ising-rbm": ("runs.experiments.ising_rbm", "a Boltzmann machine learns the Ising model, known exactly"),
     "ising-square": ("runs.experiments.ising_square", "spins in a transverse field on the square lattice"),
     "j1j2-square": ("runs.experiments.j1j2_square", "the square lattice with frustrating second neighbours"),
     "quantum-dot": ("runs.experiments.quantum_dot", "two electrons with Coulomb repulsion in a harmonic trap"),

@@ -1,0 +1,48 @@
+"""The experiment with a Boltzmann machine: what it measures, and that it continues to the same bits."""
+
+import numpy as np
+
+from runs.experiments.ising_rbm import EXPERIMENT, IsingRBMSettings
+from runs.hdf5 import read_tree, write_tree
+
+FIELDS = {"size": 3, "n_data": 2000, "n_hidden": 6, "n_epochs": 4, "n_measure": 1000, "temperature": 2.5}
+SETTINGS = IsingRBMSettings.model_validate(FIELDS)
+
+
+def finish(run) -> dict[str, float]:
+    for phase in (run.training(), run.measuring()):
+        for _ in phase:
+            pass
+    return {name: measurement.estimate.mean for name, measurement in run.measurements().items()}
+
+
+def test_a_run_that_was_stopped_continues_to_the_same_bits(tmp_path):
+    import h5py
+
+    whole = EXPERIMENT.start(SETTINGS)
+    expected = finish(whole)
+    stopped = EXPERIMENT.start(SETTINGS)
+    steps = stopped.training()
+    for _ in range(2):
+        next(steps)
+    with h5py.File(tmp_path / "state.h5", "w") as file:
+        write_tree(file.create_group("state"), stopped.state())
+    with h5py.File(tmp_path / "state.h5") as file:
+        group = file["state"]
+        assert isinstance(group, h5py.Group)
+        state = read_tree(group)
+    resumed = EXPERIMENT.start(SETTINGS)
+    resumed.restore(state)
+    assert finish(resumed) == expected
+    np.testing.assert_array_equal(resumed.samples()["configurations"], whole.samples()["configurations"])
+
+
+def test_what_is_measured_and_what_is_exact():
+    run = EXPERIMENT.start(SETTINGS)
+    measured = finish(run)
+    assert {"log_likelihood", "energy", "abs_m", "specific_heat", "divergence"} <= measured.keys()
+    assert measured["divergence"] > 0
+    # the likelihood of test data cannot be above minus the entropy by more than its error
+    likelihood = run.measurements()["log_likelihood"]
+    assert likelihood.exact is not None
+    assert likelihood.estimate.z(likelihood.exact) < 4

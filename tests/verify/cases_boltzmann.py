@@ -1,0 +1,89 @@
+"""Boltzmann machines and Ising data against exact values."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from registry import Row, case
+
+from generative import BoltzmannMachine, IsingRBM
+from generative.datasets.exact_ising import kaufman
+from generative.datasets.ising_chains import HeatBath, SwendsenWang
+from montecarlo.lattices import Square
+from montecarlo.statistics import estimate
+from runs.experiments.ising_rbm import EXPERIMENT, IsingRBMSettings
+
+T_C = 2.269185314213022
+
+
+@case
+def ising_sampler() -> Iterator[Row]:
+    """Energies of 1024 chains on 32 x 32 sites at three temperatures against Kaufman's."""
+    for sampler in (HeatBath, SwendsenWang):
+        for temperature in (2.0, T_C, 3.0):
+            chains = sampler(Square(32), 1 / temperature, 1024, seed=1, threads=2)
+            chains.sweep(3000 if sampler is HeatBath else 100)
+            record = []
+            for _ in range(20):
+                chains.sweep(20 if sampler is HeatBath else 5)
+                s = chains.configurations().astype(np.int64)
+                record.append(-2 * (s[:, chains.edges[:, 0]] * s[:, chains.edges[:, 1]]).mean(axis=1))
+            energy = estimate(np.transpose(record))
+            exact = kaufman((32, 32), temperature).energy
+            yield Row(f"{sampler.__name__}, T = {temperature:.3f}, energy", energy.mean, energy.error, exact)
+
+
+@case
+def ising_rbm_4() -> Iterator[Row]:
+    """Kullback-Leibler divergence of a trained machine from 4 x 4 spins, in nats per configuration."""
+    for temperature in (2.0, T_C, 3.0):
+        run: Any = EXPERIMENT.start(IsingRBMSettings.model_validate({"temperature": temperature}))
+        for _ in run.training():
+            pass
+        yield Row(f"T = {temperature:.3f}", run.divergence(), 0.0, 0.0, limit=0.02, below=True)
+
+
+@case
+def ising_rbm_8() -> Iterator[Row]:
+    """Negative log-likelihood of 8 x 8 spins at the critical temperature, above the entropy, in nats."""
+    fields = {"size": 8, "n_hidden": 64, "n_data": 100_000, "n_epochs": 40, "k": 5, "temperature": T_C}
+    run: Any = EXPERIMENT.start(IsingRBMSettings.model_validate(fields))
+    for _ in run.training():
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        likelihood = run.model.log_likelihood(run.data.test, n_steps=3000, reverse=False, seed=1)
+    entropy = -run.exact["log_likelihood"]
+    yield Row("negative log-likelihood", -likelihood.mean, 0.0, entropy, limit=0.5, below=True)
+
+
+@case
+def annealing_coverage() -> Iterator[Row]:
+    """How often the exact log Z of random machines with 20 hidden units lies within the 95 % interval."""
+    n_seeds, inside = 200, 0
+    for seed in range(n_seeds):
+        rng = np.random.default_rng(seed)
+        model = IsingRBM(20, 20, seed=seed)
+        a, b, W = (scale * rng.normal(size=array.shape) for scale, array in zip((0.3, 0.3, 0.2), model.machine))
+        model.machine = type(model.machine)(a, b, W)
+        found = model.log_partition(method="annealed", n_chains=100, n_steps=200, seed=seed, reverse=False)
+        inside += abs(found.z(model.log_partition(method="exact").mean)) < 1.96
+    yield Row("covered", inside / n_seeds, (0.95 * 0.05 / n_seeds) ** 0.5, 0.95, limit=3.0)
+
+
+@case
+def inverse_ising() -> Iterator[Row]:
+    """Root mean square error of the couplings of a 4 x 4 spin glass from 100 000 samples."""
+    lattice = Square(4)
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        truth, found = BoltzmannMachine(16), BoltzmannMachine(16)
+        i, j = lattice.edges.T
+        truth.J[i, j] = truth.J[j, i] = rng.normal(scale=0.5, size=len(i))
+        states = 2.0 * ((np.arange(2**16)[:, None] >> np.arange(16)) & 1) - 1.0
+        samples = states[rng.choice(len(states), 100_000, p=np.exp(truth.log_prob(states)))]
+        for _ in found.fit(samples, "pseudo-likelihood"):
+            pass
+        error = np.sqrt(np.mean((found.J - truth.J)[np.triu_indices(16, 1)] ** 2))
+        yield Row(f"seed {seed}", float(error), 0.0, 0.0, limit=0.02, below=True)
