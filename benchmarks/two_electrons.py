@@ -37,7 +37,7 @@ def per_sample(dot, psi) -> dict[str, float]:
     noise = chains._draw(slice(0, N_CHAINS), psi, N_SAMPLES)
     scale = 1e6 / (N_CHAINS * N_SAMPLES)
     work, accepted, scratch = workspace(psi), np.zeros(N_CHAINS, dtype=np.int64), np.empty((SCRATCH, 2))
-    arguments = (psi, work, chains.proposal, recorded, chains.x, noise, N_SAMPLES, accepted, scratch)
+    arguments = (psi, work, chains.proposal, recorded, chains.x, noise, N_SAMPLES, 0, accepted, scratch)
     hidden = np.zeros(2), np.empty(2)
     return {
         "sample_us": scale * seconds(lambda: chains.run(psi, recorded, N_SAMPLES, 1))["median"],

@@ -53,6 +53,7 @@ class Chains:
         self.x = np.array(x, dtype=np.int8 if np.ndim(x) == 2 else np.float64, order="C")
         self.proposal = proposal
         self.generators = spawn(seed, len(self.x))
+        self.next_part = 0  # to be moved next: a run that ends within a sweep is continued by the next run
         self.threads = min(threads, len(self.x))
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
 
@@ -74,6 +75,7 @@ class Chains:
             self._run_block(slice(*block), target, observer, n_samples, moves, accepted)
 
         list(self._pool.map(run, blocks) if self._pool else map(run, blocks))
+        self.next_part = (self.next_part + n_samples * moves) % self.x.shape[1]
         return float(accepted.sum() / (len(self) * n_samples * moves))
 
     def _run_block(
@@ -83,8 +85,8 @@ class Chains:
         for samples in self._rounds(target, n_samples, moves):
             noise = self._draw(block, target, (samples.stop - samples.start) * moves)
             observed = _part(observer, block, samples)
-            n = samples.stop - samples.start
-            run_block(target, work, self.proposal, observed, self.x[block], noise, n, accepted[block], scratch)
+            n, first = samples.stop - samples.start, self.next_part + samples.start * moves
+            run_block(target, work, self.proposal, observed, self.x[block], noise, n, first, accepted[block], scratch)
 
     def _rounds(self, target: Any, n_samples: int, moves: int) -> Iterator[slice]:
         """Slices of the samples, short enough for the random numbers of a round to stay in the cache.
@@ -124,8 +126,12 @@ class Chains:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit."""
-        step = float(getattr(self.proposal, "step", 0.0))
-        return {"x": self.x.copy(), "generators": generator_states(self.generators), "step": step}
+        return {
+            "x": self.x.copy(),
+            "generators": generator_states(self.generators),
+            "step": float(getattr(self.proposal, "step", 0.0)),
+            "next_part": self.next_part,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what ``state`` returned."""
@@ -134,6 +140,7 @@ class Chains:
             raise ValueError(f"expected chains of shape {self.x.shape}, the saved ones have shape {x.shape}")
         self.x = x.copy()
         self.generators = restore_generators(state["generators"])
+        self.next_part = int(state.get("next_part", 0))
         if isinstance(self.proposal, Metropolis):
             self.proposal = self.proposal._replace(step=float(state["step"]))
 

@@ -10,7 +10,7 @@ The random numbers come in as arrays: standard normals (or uniform ones) for the
 for the decision, since u < r with u uniform is the same event as log r > -e: no logarithm and no exponential are
 computed.
 
-Source: W. K. Hastings, Biometrika 57, 97 (1970), eq. (1).
+Source: W. K. Hastings, Biometrika 57, 97 (1970), section 2.
 """
 
 from collections.abc import Callable
@@ -111,9 +111,9 @@ class AcceptReject:
 
 
 class Metropolis(AcceptReject):
-    """Base class of the proposals that Metropolis and Hastings' rule accepts or rejects.
+    """Base class of the proposals of particles, with a step length.
 
-    They have a field ``step`` and a class attribute ``target_acceptance``, to which burn-in tunes it.
+    It is their field ``step``, which burn-in tunes to the class attribute ``target_acceptance``.
     """
 
     __slots__ = ()
@@ -156,11 +156,11 @@ class Noise(NamedTuple):
 
 
 @kernel
-def run_block(target, work, proposal, observer, x, noise, n_samples, accepted, scratch):
+def run_block(target, work, proposal, observer, x, noise, n_samples, first, accepted, scratch):
     """Run a block of chains x, shape (n_chains, n_parts, ...), in place; for ``scratch`` see ``scratch_for``.
 
-    Each chain makes n_moves / n_samples moves, part after part, before each of the ``n_samples`` observations;
-    ``accepted``, shape (n_chains,), counts the accepted ones.
+    Each chain makes n_moves / n_samples moves, part after part beginning with part ``first``, before each of the
+    ``n_samples`` observations; ``accepted``, shape (n_chains,), counts the accepted ones.
     """
     n_chains, n_parts = x.shape[:2]
     moves_per_sample = noise.normals.shape[1] // n_samples
@@ -170,6 +170,7 @@ def run_block(target, work, proposal, observer, x, noise, n_samples, accepted, s
         for sample in range(n_samples):
             for _ in range(moves_per_sample):
                 normals, exponentials = noise.normals[chain, k], noise.exponentials[chain, k]
-                accepted[chain] += move(proposal, target, work, x[chain], k % n_parts, normals, exponentials, scratch)
+                part = (first + k) % n_parts
+                accepted[chain] += move(proposal, target, work, x[chain], part, normals, exponentials, scratch)
                 k += 1
             observe(observer, target, work, x[chain], chain, sample)

@@ -256,6 +256,19 @@ def test_moves_between_samples():
         assert set(np.flatnonzero(changed[:, k].any(axis=0))) <= {(k + 1) % 3}
 
 
+def test_runs_within_a_sweep():
+    """Runs of one move take turns through the parts, also from a saved state; else some parts would never move."""
+    chains = make_chains(Steps(0.1))
+    for k in range(7):
+        before = chains.x.copy()
+        continued = make_chains(Steps(0.1))
+        continued.restore(chains.state())
+        sample(chains, 1, moves_per_sample=1)
+        sample(continued, 1, moves_per_sample=1)
+        assert np.array_equal(chains.x, continued.x)
+        assert set(np.flatnonzero((chains.x != before).any(axis=(0, 2)))) == {k % 3}
+
+
 # Burn-in
 
 
