@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from montecarlo.metropolis import Metropolis, log_proposal_ratio, moves_per_sweep, noise_per_move, propose
+from nqs.systems.system import check_positive
 from nqs.wavefunctions.wavefunction import drift, proposed_drift
 
 
@@ -20,6 +21,7 @@ class Langevin(Metropolis, _Fields):
         log q(x|x') - log q(x'|x) = -( |x_i - x'_i - v'_i step|^2 - |x'_i - x_i - v_i step|^2 ) / (2 step).
 
     ``step`` is a time, in units of length^2; it is where the tuning in burn-in starts.
+    Raises ``ValueError`` unless it is positive.
 
     Source: W. K. Hastings, Biometrika 57, 97 (1970); P. J. Reynolds et al., J. Chem. Phys. 77, 5593 (1982), eq. (11).
     """
@@ -28,7 +30,7 @@ class Langevin(Metropolis, _Fields):
     target_acceptance = 0.7
 
     def __new__(cls, step: float = 0.3) -> "Langevin":
-        return cls._make((float(step),))
+        return cls._make((check_positive("step", step),))
 
 
 @noise_per_move.register(Langevin)

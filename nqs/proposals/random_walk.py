@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from montecarlo.metropolis import Metropolis, log_proposal_ratio, moves_per_sweep, noise_per_move, propose
+from nqs.systems.system import check_positive
 
 
 class _Fields(NamedTuple):
@@ -12,14 +13,14 @@ class _Fields(NamedTuple):
 class RandomWalk(Metropolis, _Fields):
     """x'_i = x_i + step * xi with standard normal xi; symmetric, so that the ratio of proposals is 1.
 
-    ``step``, in units of length, is where the tuning in burn-in starts.
+    ``step``, in units of length, is where the tuning in burn-in starts. Raises ``ValueError`` unless it is positive.
     """
 
     __slots__ = ()
     target_acceptance = 0.5
 
     def __new__(cls, step: float = 0.5) -> "RandomWalk":
-        return cls._make((float(step),))
+        return cls._make((check_positive("step", step),))
 
 
 @noise_per_move.register(RandomWalk)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neural.jit import kernel
-from nqs.systems.system import System, check_positive, check_positive_integer, potential
+from nqs.systems.system import System, check_positive_integer, one_for_each_axis, potential
 
 STATISTICS = ("boson", "fermion")
 
@@ -50,7 +50,7 @@ class HarmonicOscillator(System, _Fields):
         n_dims = check_positive_integer("n_dims", n_dims)
         if statistics not in STATISTICS:
             raise ValueError(f"expected statistics to be one of {', '.join(STATISTICS)}, got {statistics!r}")
-        return cls._make((n_particles, n_dims, trap_frequencies(omega, n_dims), statistics == "fermion"))
+        return cls._make((n_particles, n_dims, one_for_each_axis("omega", omega, n_dims), statistics == "fermion"))
 
     @property
     def statistics(self) -> str:
@@ -67,16 +67,6 @@ class HarmonicOscillator(System, _Fields):
         orbitals = _orbital_energies(self.omega, (self.n_particles + 1) // 2)
         occupied = np.repeat(orbitals, 2)[: self.n_particles]
         return float(occupied.sum())
-
-
-def trap_frequencies(omega: float | Sequence[float], n_dims: int) -> np.ndarray:
-    """One positive frequency for each axis, shape (n_dims,), from one number or one for each axis."""
-    frequencies = np.atleast_1d(np.asarray(omega, dtype=np.float64))
-    if frequencies.size not in (1, n_dims) or frequencies.ndim != 1:
-        raise ValueError(f"expected omega to be one number or {n_dims}, one for each axis, got {omega!r}")
-    for frequency in frequencies:
-        check_positive("omega", frequency)
-    return np.broadcast_to(frequencies, (n_dims,)).copy()
 
 
 def _orbital_energies(omega: np.ndarray, n: int) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 
 from neural.jit import kernel
 from nqs.exact import two_electron_dot
-from nqs.systems.harmonic_oscillator import trap, trap_frequencies
-from nqs.systems.system import System, check_positive_integer, potential
+from nqs.systems.harmonic_oscillator import trap
+from nqs.systems.system import System, check_positive_integer, one_for_each_axis, potential
 
 
 class _Fields(NamedTuple):
@@ -41,11 +41,11 @@ class QuantumDot(System, _Fields):
     def __new__(cls, n_particles: int = 2, n_dims: int = 2, omega: float = 1.0) -> "QuantumDot":
         if check_positive_integer("n_particles", n_particles) != 2:
             raise ValueError(f"expected n_particles to be 2 (a pair of opposite spins), got {n_particles}")
-        if n_dims not in (2, 3):
+        if check_positive_integer("n_dims", n_dims) not in (2, 3):
             raise ValueError(f"expected n_dims to be 2 or 3, got {n_dims!r}")
         if np.ndim(omega) != 0:
             raise ValueError(f"expected one number for omega, the trap is isotropic, got {omega!r}")
-        return cls._make((int(n_particles), int(n_dims), trap_frequencies(omega, n_dims), 1))
+        return cls._make((int(n_particles), int(n_dims), one_for_each_axis("omega", omega, n_dims), 1))
 
     @property
     def length(self) -> np.ndarray:

@@ -41,6 +41,12 @@ def potential(system: Any, x: np.ndarray) -> float:
     ...
 
 
+def check_particles(system: Any) -> None:
+    """A TypeError for anything but a system of particles, to which wave functions of particles belong."""
+    if not isinstance(system, System):
+        raise TypeError(f"expected a system of particles, such as HarmonicOscillator(), got {type(system).__name__}")
+
+
 def check_positive_integer(name: str, value: int) -> int:
     """``value`` as an int, or a ValueError that names what was expected and found."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
@@ -53,3 +59,13 @@ def check_positive(name: str, value: float) -> float:
     if not (isinstance(value, Real) and 0 < value < np.inf):
         raise ValueError(f"expected {name} to be a positive number, got {value}")
     return float(value)
+
+
+def one_for_each_axis(name: str, values: Any, n_dims: int) -> np.ndarray:
+    """Positive numbers, shape (n_dims,), from one number or one for each axis, or a ValueError."""
+    numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    if numbers.shape not in ((1,), (n_dims,)):
+        raise ValueError(f"expected {name} to be one number or {n_dims}, one for each axis, got {values!r}")
+    for number in numbers:
+        check_positive(name, number)
+    return np.broadcast_to(numbers, (n_dims,)).copy()

@@ -7,7 +7,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
 from nqs.log_derivatives import Dense
-from nqs.systems.system import System
+from nqs.systems.system import System, check_particles, one_for_each_axis
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
@@ -36,15 +36,18 @@ class Gaussian(WaveFunction, _Fields):
     ----------
     system : the system it is for
     alpha : positive, one number or one for each axis; in units of 1 / length^2
+
+    Raises
+    ------
+    ValueError : for alpha outside this range
     """
 
     __slots__ = ()
 
     def __new__(cls, system: System, alpha: float | np.ndarray | None = None) -> "Gaussian":
-        values = 0.25 / system.length**2 if alpha is None else np.asarray(alpha, dtype=np.float64)
-        if values.shape not in ((), (1,), (system.n_dims,)) or not np.all(values > 0):
-            raise ValueError(f"expected alpha to be positive, one or {system.n_dims} numbers, got {alpha!r}")
-        return cls._make((np.broadcast_to(values, (system.n_dims,)).copy(), system.n_particles))
+        check_particles(system)
+        values = 0.25 / system.length**2 if alpha is None else one_for_each_axis("alpha", alpha, system.n_dims)
+        return cls._make((values, system.n_particles))
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from montecarlo.metropolis import accept, refresh, workspace
 from neural.boltzmann import softplus_sum
 from neural.jit import kernel
 from nqs.log_derivatives import Blocks, Dense, Outer
-from nqs.systems.system import System, check_positive, check_positive_integer
+from nqs.systems.system import System, check_particles, check_positive_integer, one_for_each_axis
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
@@ -73,13 +73,14 @@ class GaussianRBM(WaveFunction, _Fields):
         train_sigma: bool = False,
         represents: str = "density",
     ) -> "GaussianRBM":
+        check_particles(system)
         n_hidden = check_positive_integer("n_hidden", n_hidden)
         if represents not in POWERS:
             raise ValueError(f"expected represents to be one of {', '.join(POWERS)}, got {represents!r}")
         power = POWERS[represents]
-        widths = system.length * np.sqrt(2 * power) if sigma is None else np.asarray(sigma, dtype=np.float64)
-        for width in np.atleast_1d(widths):
-            check_positive("sigma", width)
+        widths = system.length * np.sqrt(2 * power)
+        if sigma is not None:
+            widths = one_for_each_axis("sigma", sigma, system.n_dims)
         shape = (system.n_particles, system.n_dims)
         normal = np.random.default_rng(seed).standard_normal
         return cls._make(
@@ -87,7 +88,7 @@ class GaussianRBM(WaveFunction, _Fields):
                 scale * normal(shape),
                 scale * normal(n_hidden),
                 scale * normal((*shape, n_hidden)),
-                np.broadcast_to(np.log(widths), (system.n_dims,)).copy(),
+                np.log(widths),
                 bool(train_sigma),
                 power,
             )

@@ -11,7 +11,7 @@ from neural import feedforward_kernels as network
 from neural.feedforward import FeedForward
 from neural.jit import copy, kernel
 from nqs.log_derivatives import Dense
-from nqs.systems.system import System, check_positive_integer
+from nqs.systems.system import System, check_particles, check_positive_integer
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
@@ -75,17 +75,20 @@ class Neural(WaveFunction, _Fields):
         seed: int = 0,
         scale: float = 0.1,
     ) -> "Neural":
+        check_particles(system)
         if symmetry not in SYMMETRIES:
             raise ValueError(f"expected symmetry to be one of {', '.join(SYMMETRIES)}, got {symmetry!r}")
         if symmetry == "sorted" and system.n_dims != 1:
             raise ValueError(f"expected one dimension for symmetry='sorted', got {system.n_dims}: use 'pooled'")
         if activation in ("relu", "leaky_relu"):
             raise ValueError(f"expected a smooth activation, got {activation!r}, whose kinks hide kinetic energy")
+        if not isinstance(hidden, Sequence):
+            raise ValueError(f"expected the widths of the hidden layers, such as (32, 32), got {hidden!r}")
         widths = [check_positive_integer("hidden", width) for width in hidden]
         exponents = np.zeros((0, system.n_dims), dtype=np.int64)
         units = np.tile(1 / system.length, system.n_particles)
         if symmetry == "pooled":
-            degree = check_positive_integer("degree", degree or min(system.n_particles, 4))
+            degree = check_positive_integer("degree", min(system.n_particles, 4) if degree is None else degree)
             exponents = _exponents(system.n_dims, degree)
             units = np.prod(system.length ** -exponents.astype(float), axis=1)
         net = FeedForward.init((units.size, *widths, 1), [activation] * len(widths) + ["identity"], seed=seed)

@@ -7,7 +7,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
 from nqs.log_derivatives import Dense
-from nqs.systems.system import System, check_positive
+from nqs.systems.system import System, check_particles, check_positive
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
@@ -39,8 +39,8 @@ class PadeJastrow(WaveFunction, _Fields):
 
     Parameters
     ----------
-    system : in 2 or 3 dimensions; where it has spins, particles 0 .. n_up - 1 are up
-    beta : positive, in units of 1 / length
+    system : in 2 dimensions or more; where it has spins, particles 0 .. n_up - 1 are up
+    beta : positive, in units of 1 / length; where it starts, by default near its best value for two electrons
 
     Raises
     ------
@@ -53,9 +53,10 @@ class PadeJastrow(WaveFunction, _Fields):
     __slots__ = ()
 
     def __new__(cls, system: System, beta: float | None = None) -> "PadeJastrow":
+        check_particles(system)
         if system.n_dims < 2:
             raise ValueError(
-                f"expected a system of 2 or 3 dimensions, got {system.n_dims}: 1 / r has no cusp on a line"
+                f"expected a system of 2 dimensions or more, got {system.n_dims}: 1 / r has no cusp on a line"
             )
         start = check_positive("beta", 0.35 / float(system.length.mean()) ** 0.5 if beta is None else beta)
         n_up = getattr(system, "n_up", SPINLESS)

@@ -135,23 +135,37 @@ def test_symmetric_wave_functions(name):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: nqs.Gaussian(TRAP, alpha=-1.0), "expected alpha to be positive, one or 2 numbers, got -1.0"),
-        (lambda: nqs.Gaussian(TRAP, alpha=np.nan), "expected alpha to be positive"),
-        (lambda: nqs.Gaussian(TRAP, alpha=np.ones(3)), "expected alpha to be positive, one or 2 numbers"),
+        (lambda: nqs.Gaussian(TRAP, alpha=-1.0), "expected alpha to be a positive number, got -1.0"),
+        (lambda: nqs.Gaussian(TRAP, alpha=np.nan), "expected alpha to be a positive number, got nan"),
+        (lambda: nqs.Gaussian(TRAP, alpha=np.ones(3)), "expected alpha to be one number or 2, one for each axis"),
         (lambda: nqs.GaussianRBM(TRAP, n_hidden=0), "expected n_hidden to be a whole number >= 1, got 0"),
         (lambda: nqs.GaussianRBM(TRAP, n_hidden=-2), "expected n_hidden to be a whole number >= 1, got -2"),
         (lambda: nqs.GaussianRBM(TRAP, sigma=0.0), "expected sigma to be a positive number, got 0.0"),
         (lambda: nqs.GaussianRBM(TRAP, sigma=np.array([1.0, -1.0])), "expected sigma to be a positive number"),
+        (
+            lambda: nqs.GaussianRBM(TRAP, sigma=[1.0, 2.0, 3.0]),
+            "expected sigma to be one number or 2, one for each axis",
+        ),
+        (lambda: nqs.Gaussian(TRAP, alpha=np.inf), "expected alpha to be a positive number, got inf"),
+        (lambda: nqs.Langevin(-1.0), "expected step to be a positive number, got -1.0"),
+        (lambda: nqs.RandomWalk(0.0), "expected step to be a positive number, got 0.0"),
         (lambda: nqs.GaussianRBM(TRAP, represents="phase"), "one of density, amplitude, got 'phase'"),
-        (lambda: nqs.PadeJastrow(LINE), "expected a system of 2 or 3 dimensions, got 1"),
+        (lambda: nqs.PadeJastrow(LINE), "expected a system of 2 dimensions or more, got 1"),
         (lambda: nqs.PadeJastrow(TRAP, beta=0.0), "expected beta to be a positive number, got 0.0"),
         (lambda: nqs.Neural(TRAP, symmetry="sorted"), "expected one dimension for symmetry='sorted', got 2"),
         (lambda: nqs.Neural(TRAP, symmetry="even"), "one of none, sorted, pooled, got 'even'"),
         (lambda: nqs.Neural(TRAP, activation="relu"), "expected a smooth activation, got 'relu'"),
         (lambda: nqs.Neural(TRAP, hidden=(0,)), "expected hidden to be a whole number >= 1, got 0"),
-        (lambda: nqs.Neural(TRAP, symmetry="pooled", degree=-1), "expected degree to be a whole number >= 1, got -1"),
+        (lambda: nqs.Neural(TRAP, symmetry="pooled", degree=0), "expected degree to be a whole number >= 1, got 0"),
+        (lambda: nqs.Neural(TRAP, 32), r"expected the widths of the hidden layers, such as \(32, 32\), got 32"),
     ],
 )
 def test_arguments_out_of_range(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_wave_function_needs_a_system_of_particles():
+    for make in (nqs.Gaussian, nqs.GaussianRBM, nqs.PadeJastrow, nqs.Neural):
+        with pytest.raises(TypeError, match="expected a system of particles, such as HarmonicOscillator"):
+            make(nqs.TransverseFieldIsing(nqs.Chain(4)))
