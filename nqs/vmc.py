@@ -15,6 +15,7 @@ from neural.blas import one_blas_thread
 from neural.optimizers import Optimizer, State
 from nqs.energy import LocalEnergy
 from nqs.log_derivatives import Jacobian
+from nqs.proposals.spin_flip import SpinMove
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.spin_energy import SpinLocalEnergy
 from nqs.systems.spin_system import SpinSystem
@@ -84,6 +85,7 @@ class VMC:
     Raises
     ------
     ValueError : for parameters outside these ranges, or a wave function of another system
+    TypeError : for arguments of another kind, such as a proposal for spins with particles
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class VMC:
         check_positive_integer("n_chains", n_chains)
         if check_positive_integer("n_samples", n_samples) < n_chains:
             raise ValueError(f"expected n_samples >= n_chains, got {n_samples} samples for {n_chains} chains")
+        _check_kinds(system, psi, proposal, optimizer)
         _check_match(system, psi)
         self.system, self.psi, self.optimizer, self.clip = system, psi, optimizer, clip
         if clip is not None:
@@ -190,7 +193,8 @@ class VMC:
     def measure(self, n_samples: int, observables: Mapping[str, Observable] | None = None) -> Measurement:
         """Average over ``n_samples`` further samples of the fixed wave function.
 
-        An observable is a function of configurations, shape (n, n_particles, n_dims), that returns n numbers.
+        An observable is a function of configurations, shape (n, n_particles, n_dims), that returns n numbers. Raises
+        ``ValueError`` for another number of them, and for the names "energy" and "acceptance", which are taken.
         """
         self._measured = {}
         for _ in self.measuring(n_samples, observables):
@@ -203,6 +207,8 @@ class VMC:
         A measurement that was interrupted, saved with ``state`` and restored continues where it was.
         """
         observables = dict(observables or {})
+        if taken := {"energy", "acceptance"} & set(observables):
+            raise ValueError(f"expected other names of observables than {', '.join(taken)}: it is measured anyway")
         n_chains = len(self.chains)
         total = -(-check_positive_integer("n_samples", n_samples) // n_chains)
         per_round = max(1, SAMPLES_PER_ROUND // n_chains)
@@ -217,7 +223,7 @@ class VMC:
             self._measured["acceptance"].update(np.full((1, n), acceptance))
             x = recorded.configurations.reshape(-1, *self.psi.shape)
             for name, observable in observables.items():
-                self._measured[name].update(np.reshape(observable(x), (n_chains, n)))
+                self._measured[name].update(_one_each(name, observable(x), len(x)).reshape(n_chains, n))
             energy = self._measured["energy"].estimate(warn=False)
             yield Progress((done + n) * n_chains, total * n_chains, energy, acceptance)
 
@@ -304,6 +310,28 @@ def clip_energies(energies: np.ndarray, clip: float | None) -> tuple[np.ndarray,
     median = np.median(energies)
     width = clip * np.mean(np.abs(energies - median))
     return np.clip(energies, median - width, median + width), float(np.mean(np.abs(energies - median) > width))
+
+
+def _one_each(name: str, values: Any, n: int) -> np.ndarray:
+    if np.shape(values) != (n,):
+        raise ValueError(
+            f"expected the observable {name} to return {n} numbers for {n} configurations, one for each, "
+            f"got shape {np.shape(values)}"
+        )
+    return np.asarray(values)
+
+
+def _check_kinds(system: Any, psi: Any, proposal: Any, optimizer: Any) -> None:
+    if not isinstance(system, System | SpinSystem) or not isinstance(psi, WaveFunction):
+        raise TypeError(f"expected a system, then a wave function, got {_kind(system)} and {_kind(psi)}")
+    if isinstance(proposal, (type, Metropolis if isinstance(system, SpinSystem) else SpinMove)):
+        raise TypeError(f"expected a proposal for {_kind(system)}, got {_kind(proposal)}")
+    if not isinstance(optimizer, StochasticReconfiguration | Optimizer):
+        raise TypeError(f"expected an optimizer such as StochasticReconfiguration(0.05), got {_kind(optimizer)}")
+
+
+def _kind(found: Any) -> str:
+    return f"the class {found.__name__} itself" if isinstance(found, type) else type(found).__name__
 
 
 def _check_match(system: System | SpinSystem, psi: WaveFunction) -> None:

@@ -51,6 +51,32 @@ def with_nan() -> nqs.Gaussian:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((nqs.Gaussian(TRAP), TRAP, nqs.RandomWalk(), SR()), "a system, then a wave function, got Gaussian and Harm"),
+        ((TRAP, nqs.Gaussian(TRAP), nqs.SpinFlip(), SR()), "a proposal for HarmonicOscillator, got SpinFlip"),
+        ((TRAP, nqs.Gaussian(TRAP), nqs.Langevin, SR()), "got the class Langevin itself"),
+        ((TRAP, nqs.Gaussian(TRAP), nqs.Langevin(), "sr"), r"such as StochasticReconfiguration\(0.05\), got str"),
+    ],
+)
+def test_arguments_of_another_kind(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        nqs.VMC(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("observables", "message"),
+    [
+        ({"energy": lambda x: x[:, 0, 0]}, "expected other names of observables than energy"),
+        ({"r": lambda x: x}, "expected the observable r to return 640 numbers for 640 configurations"),
+    ],
+)
+def test_observables_that_cannot_be_measured(observables, message):
+    with pytest.raises(ValueError, match=message):
+        trap().measure(640, observables)
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
         (
