@@ -8,8 +8,8 @@ tensor) and the force f = O^T e / n, half the gradient of the energy, a step is
 Three ways to solve for the direction agree to rounding; which is cheapest depends on the number of samples n and of
 parameters P:
 
-    "parameters"   Cholesky of the P x P metric: n P^2 + P^3 / 3 multiplications
-    "samples"      (S + shift)^-1 O^T = O^T (O O^T / n + shift)^-1: Cholesky of an n x n matrix, n^3 / 3
+    "parameters"   Cholesky of the P x P metric: n P^2 / 2 + P^3 / 3 multiplications
+    "samples"      (S + shift)^-1 O^T = O^T (O O^T / n + shift)^-1: Cholesky of an n x n matrix: that of O O^T + n^3 / 3
     "iterations"   conjugate gradients, which need products with O and O^T only
 
 Sources: S. Sorella, Phys. Rev. B 64, 024512 (2001), eqs. (6)-(8); A. Chen and M. Heyl, Nat. Phys. 20, 1476 (2024),
