@@ -20,6 +20,7 @@ EXPERIMENTS = {
     "ising-square": ("runs.experiments.ising_square", "spins in a transverse field on the square lattice"),
     "j1j2-square": ("runs.experiments.j1j2_square", "the square lattice with frustrating second neighbours"),
     "quantum-dot": ("runs.experiments.quantum_dot", "two electrons with Coulomb repulsion in a harmonic trap"),
+    "tomography": ("runs.experiments.tomography", "a quantum state from measurements, by a Boltzmann machine"),
 }
 
 

@@ -1,6 +1,7 @@
 """The same Boltzmann machine as a quantum state and as a generative model."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,4 +62,5 @@ def test_metropolis_on_the_quantum_state_and_block_gibbs_on_the_model_agree():
     counts = [np.bincount(((each > 0) @ code).astype(int), minlength=64) for each in (quantum, classical)]
     seen = np.sum(counts, axis=0) >= 10
     table = np.array([[*count[seen], count[~seen].sum() + 1] for count in counts])
-    assert stats.chi2_contingency(table).pvalue > 1e-3
+    result: Any = stats.chi2_contingency(table)
+    assert result.pvalue > 1e-3
