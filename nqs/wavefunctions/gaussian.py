@@ -1,5 +1,6 @@
 """The Gaussian, the ground state of bosons in a harmonic trap."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ class Gaussian(WaveFunction, _Fields):
 
     __slots__ = ()
 
-    def __new__(cls, system: System, alpha: float | np.ndarray | None = None) -> "Gaussian":
+    def __new__(cls, system: System, alpha: float | Sequence[float] | np.ndarray | None = None) -> "Gaussian":
         check_particles(system)
         values = 0.25 / system.length**2 if alpha is None else one_for_each_axis("alpha", alpha, system.n_dims)
         return cls._make((values, system.n_particles))

@@ -1,5 +1,6 @@
 """The Gaussian-binary restricted Boltzmann machine as a wave function."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -69,7 +70,7 @@ class GaussianRBM(WaveFunction, _Fields):
         *,
         seed: int = 0,
         scale: float = 0.05,
-        sigma: float | np.ndarray | None = None,
+        sigma: float | Sequence[float] | np.ndarray | None = None,
         train_sigma: bool = False,
         represents: str = "density",
     ) -> "GaussianRBM":

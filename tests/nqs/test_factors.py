@@ -157,7 +157,7 @@ def test_symmetric_wave_functions(name):
         (lambda: nqs.Neural(TRAP, activation="relu"), "expected a smooth activation, got 'relu'"),
         (lambda: nqs.Neural(TRAP, hidden=(0,)), "expected hidden to be a whole number >= 1, got 0"),
         (lambda: nqs.Neural(TRAP, symmetry="pooled", degree=0), "expected degree to be a whole number >= 1, got 0"),
-        (lambda: nqs.Neural(TRAP, 32), r"expected the widths of the hidden layers, such as \(32, 32\), got 32"),
+        (lambda: nqs.Neural(TRAP, 32), r"expected the widths of the hidden layers, such as \(32, 32\), got 32"),  # type: ignore
     ],
 )
 def test_arguments_out_of_range(make, message):
@@ -168,4 +168,4 @@ def test_arguments_out_of_range(make, message):
 def test_a_wave_function_needs_a_system_of_particles():
     for make in (nqs.Gaussian, nqs.GaussianRBM, nqs.PadeJastrow, nqs.Neural):
         with pytest.raises(TypeError, match="expected a system of particles, such as HarmonicOscillator"):
-            make(nqs.TransverseFieldIsing(nqs.Chain(4)))
+            make(nqs.TransverseFieldIsing(nqs.Chain(4)))  # type: ignore
