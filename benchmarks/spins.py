@@ -23,7 +23,7 @@ CASES = {
 }
 
 
-def steps(lattice: nqs.Lattice, alpha: int, n_samples: int, dtype: type) -> dict[str, float]:
+def steps(lattice: nqs.Lattice, alpha: int, n_samples: int, dtype: type) -> dict[str, float | str]:
     """Medians in seconds, after five steps that are not counted."""
     if isinstance(lattice, nqs.Chain):
         system, proposal = nqs.TransverseFieldIsing(lattice), nqs.SpinFlip()
@@ -33,8 +33,7 @@ def steps(lattice: nqs.Lattice, alpha: int, n_samples: int, dtype: type) -> dict
     psi = nqs.SpinRBM(system, alpha, dtype=dtype, seed=1)
     optimizer = nqs.StochasticReconfiguration(0.02, shift=0.01)
     vmc = nqs.VMC(system, psi, proposal, optimizer, n_samples=n_samples, seed=1, n_burn_in=20)
-    for step in vmc.steps(5):
-        solver = step.solver
+    *_, last = vmc.steps(5)
     n = vmc.samples_per_chain
     nothing = SpinLocalEnergy.for_chains(system, psi, vmc.chains.x, n, energies=False)
     recorded, _ = vmc._sample(n, rows=True)
@@ -48,13 +47,13 @@ def steps(lattice: nqs.Lattice, alpha: int, n_samples: int, dtype: type) -> dict
         "solve_s": lambda: optimizer.step(vmc.psi.parameters, o, energies, vmc.optimizer_state),
     }
     times = {name: seconds(call, repeats) for name, call in parts.items()}
-    return {**{name: time["median"] for name, time in times.items()}, "solver": solver}
+    return {**{name: time["median"] for name, time in times.items()}, "solver": last.solver}
 
 
 def main() -> None:
     chosen = sys.argv[1:] or list(CASES)
     figures = {
-        f"{name}_{kind}": steps(*CASES[name], dtype)
+        f"{name}_{kind}": steps(*CASES[name], dtype=dtype)
         for name in chosen
         for kind, dtype in (("real", float), ("complex", complex))
     }

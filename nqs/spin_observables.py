@@ -39,7 +39,7 @@ def staggered_magnetisation(lattice: Lattice) -> Observable:
 def correlation(lattice: Lattice, order: int) -> Observable:
     """<s_i s_j>, the mean over the pairs at the ``order``-th smallest distance of the lattice."""
     left, right = lattice.neighbours(order).T
-    return lambda x: np.mean(x[:, left] * x[:, right], axis=1, dtype=np.float64)
+    return lambda x: (x[:, left] * x[:, right]).astype(np.float64).mean(axis=1)
 
 
 def structure_factor(lattice: Lattice, momentum: np.ndarray) -> Observable:

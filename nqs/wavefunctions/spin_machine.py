@@ -29,7 +29,7 @@ class SpinMachine(SpinState):
 
     __slots__ = ()
 
-    def couplings(self) -> tuple[Array, Array, Array]:
+    def couplings(self) -> tuple[Array, ...]:
         """a (n_sites,), b (n_hidden,), W (n_sites, n_hidden), all real or all complex."""
         raise NotImplementedError
 
@@ -63,15 +63,11 @@ def _(psi):
     grown, field = np.exp(2 * w), np.exp(2 * a)
     c, h = (grown + 1 / grown) / 2, (grown - 1 / grown) / 2
     parts, n_sites, n_hidden = 1 + np.iscomplexobj(w), *w.shape
-    units = [np.empty((parts, n_hidden)) for _ in range(4)]
-    return Work(
-        *(real_and_imaginary(each) for each in (a, b, np.stack([field, 1 / field]))),
-        *(real_and_imaginary(each, axis=1) for each in (w, c, h, c.T, h.T)),
-        *units[:3],
-        np.empty((2, parts, n_hidden)),
-        units[3],
-        np.empty((parts, n_sites)),
-    )
+    tables = [real_and_imaginary(each) for each in (a, b, np.stack([field, 1 / field]))]
+    tables += [real_and_imaginary(each, axis=1) for each in (w, c, h, c.T, h.T)]
+    theta, u, t, factors = np.empty((4, parts, n_hidden))
+    total, products = np.empty((2, parts, n_hidden)), np.empty((parts, n_sites))
+    return Work._make([*tables, theta, u, t, total, factors, products])
 
 
 @refresh.register(SpinMachine)

@@ -71,7 +71,7 @@ class SpinRBM(SpinMachine, _Fields):
     def is_complex(self) -> bool:
         return len(self.imaginary) > 0
 
-    def couplings(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def couplings(self) -> tuple[np.ndarray, ...]:
         return joined(self.real, self.imaginary)
 
 

@@ -119,5 +119,5 @@ def _flip_ratio_block(psi, work, x, out):
 
 def real_and_imaginary(values: np.ndarray, axis: int = 0) -> np.ndarray:
     """The parts of a complex array along a new axis of length 2, or a real array with one of length 1; contiguous."""
-    parts = (values.real, values.imag) if np.iscomplexobj(values) else (values,)
+    parts = (np.real(values), np.imag(values)) if np.iscomplexobj(values) else (values,)
     return np.stack(parts, axis=axis)

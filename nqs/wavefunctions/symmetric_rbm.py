@@ -85,7 +85,7 @@ class SymmetricRBM(SpinMachine, _Fields):
     def is_complex(self) -> bool:
         return len(self.imaginary) > 0
 
-    def couplings(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def couplings(self) -> tuple[np.ndarray, ...]:
         """Hidden unit f n_group + g sees site g(i) with the weight W_fi."""
         a, b, w = joined(self.real, self.imaginary)
         n_filters, n_sites = w.shape

@@ -6,7 +6,7 @@ the ones below, and ``workspace``, ``refresh`` and ``accept`` of ``montecarlo.me
 ``workspace``, ``row_size`` and ``jacobian`` are compiled into the sampler.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -93,7 +93,7 @@ class WaveFunction:
         """All parameters as one vector, shape (n_parameters,)."""
         return flatten(self)  # type: ignore[arg-type]
 
-    def with_parameters(self, vector: np.ndarray) -> "WaveFunction":
+    def with_parameters(self, vector: np.ndarray) -> Self:
         """The same wave function with other parameters."""
         return unflatten(self, vector)  # type: ignore[type-var]
 

@@ -8,6 +8,7 @@ from montecarlo.statistics import estimate
 from nqs import spin_observables as observables
 from nqs.exact import FullSummation, lowest
 from nqs.exact.diagonalisation import spins_of
+from nqs.spin_energy import local_energies
 
 LATTICE = nqs.Chain(6)
 RING = nqs.TransverseFieldIsing(LATTICE, h=0.8)
@@ -27,7 +28,7 @@ def samples(psi):
 
 def test_energy_and_variance(psi):
     whole = FullSummation(psi)
-    local = nqs.spin_energy.local_energies(RING, psi, ALL)
+    local = local_energies(RING, psi, ALL)
     energy = np.sum(whole.probabilities * local)
     assert whole.expectation(RING) == pytest.approx(energy.real, rel=1e-12)
     assert energy.imag == pytest.approx(0, abs=1e-12)
@@ -42,7 +43,7 @@ def test_diagonal_observables(psi):
         operator = nqs.PauliSum([(1 / len(bonds), f"Z{i} Z{j}") for i, j in bonds], 6)
         found = np.sum(whole.probabilities * observables.correlation(LATTICE, order)(ALL))
         assert found == pytest.approx(whole.expectation(operator), abs=1e-12)
-    uniform, staggered = (observables.structure_factor(LATTICE, [q])(ALL) for q in (0.0, np.pi))
+    uniform, staggered = (observables.structure_factor(LATTICE, np.array([q]))(ALL) for q in (0.0, np.pi))
     np.testing.assert_allclose(uniform, 6 * observables.squared_magnetisation(ALL), atol=1e-12)
     np.testing.assert_allclose(staggered, 6 * observables.staggered_magnetisation(LATTICE)(ALL), atol=1e-12)
     assert np.array_equal(np.abs(observables.magnetisation(ALL)), observables.absolute_magnetisation(ALL))

@@ -1,6 +1,7 @@
 """What every wave function of spins promises, tried on each of them and on products, over all configurations."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def psi(request):
 
 def test_log_psi_of_a_machine():
     for name in ("SpinRBM real", "SpinRBM complex"):
-        psi = STATES[name]()
+        psi: Any = STATES[name]()
         a, b, w = psi.couplings()
         expected = np.exp(ALL @ a) * np.cosh(b + ALL @ w).prod(axis=1)
         np.testing.assert_allclose(np.exp(psi.log_psi(ALL)), expected, rtol=1e-12)
