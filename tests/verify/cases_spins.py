@@ -40,7 +40,7 @@ def _rows(system, psi, bound, *, seconds=120, **options):
 def ising_chain_alpha_1():
     """Transverse-field chain, N = 40, h = 1, real parameters, alpha = 1: 1e-4."""
     system = nqs.TransverseFieldIsing(nqs.Chain(40))
-    yield from _rows(system, nqs.SpinRBM(system, 1, dtype=float, seed=1), 1e-4, n_steps=1500, n_samples=2048)
+    yield from _rows(system, nqs.SpinRBM(system, 1, dtype=float, seed=1), 1e-4, n_steps=2000)
 
 
 @case
