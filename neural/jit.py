@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 from numba.core import types
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 
@@ -77,8 +77,45 @@ if COMPILED and not os.environ.get("NUMBA_OPT"):
 _foreign_sources: dict[pathlib.Path, str] = {}
 
 
+class _OneFileForEachKey(IndexDataCacheFile):
+    """Machine code under a name that is a hash of its key, without Numba's index of all keys.
+
+    The index holds classes. A process that cannot import one of them, such as the model of another user's script or
+    of a test, could not read it; and two processes that write it at once may leave an entry with the code of another.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        self._save_data(self._name(key), data)
+
+    def load(self, key: Any) -> Any:
+        try:
+            return self._load_data(self._name(key))
+        except FileNotFoundError:
+            return None
+
+    def flush(self) -> None:
+        for path in pathlib.Path(self._cache_path).glob(self._data_name_pattern.partition("{")[0] + "*.nbc"):
+            path.unlink(missing_ok=True)
+
+    def _name(self, key: Any) -> str:
+        signature, *rest = key
+        identity = repr((self._version, self._source_stamp, [_identity(each) for each in signature], rest))
+        return self._data_name_pattern.format(number=int(hashlib.sha256(identity.encode()).hexdigest()[:24], 16))
+
+
+def _identity(numba_type: Any) -> tuple[Any, ...]:
+    """A type by name, with the homes of the classes in it: two models may have the same name."""
+    home = getattr(numba_type, "instance_class", type(None))
+    return str(numba_type), home.__module__, home.__qualname__, *map(_identity, getattr(numba_type, "types", ()))
+
+
 class _Cache(FunctionCache):
     """Numba's disk cache, with the implementations that a user registered from other files in the key."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        locator = self._impl.locator
+        self._cache_file = _OneFileForEachKey(self._cache_path, self._impl.filename_base, locator.get_source_stamp())
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (*super()._index_key(sig, codegen), tuple(sorted(_foreign_sources.values())))

@@ -285,3 +285,13 @@ def test_a_users_edit_of_an_implementation_is_noticed(tmp_path):
     assert run_program(tmp_path) == (14.5, 0)
     trap.write_text(textwrap.dedent(TRAP).format(strength=2.0))
     assert run_program(tmp_path) == (30.5, int(COMPILED))
+
+
+def test_a_kernel_serves_processes_that_do_not_know_each_others_models(tmp_path):
+    """The cache of a shared kernel is read where the module of another user's model cannot be imported."""
+    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
+    (tmp_path / "trap.py").write_text(textwrap.dedent(TRAP).format(strength=1.0))
+    assert run_program(tmp_path) == (14.5, int(COMPILED))
+    (tmp_path / "trap.py").rename(tmp_path / "well.py")
+    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM).replace("trap", "well"))
+    assert run_program(tmp_path) == (14.5, int(COMPILED))
