@@ -197,3 +197,18 @@ def test_energy_gradient_of_a_gaussian():
     quadrature = Quadrature(nqs.Gaussian(nqs.HarmonicOscillator(1, 1), alpha=0.3))
     assert quadrature.energy == pytest.approx(0.15 + 1 / 2.4, rel=1e-12)
     assert quadrature.gradient == pytest.approx([0.5 - 1 / 0.72], rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["parameters", "samples", "iterations"])
+def test_momentum_is_the_regularised_least_squares_of_spring(method):
+    """d minimises |O d - e|^2 / n + shift |d - mu d'|^2, d' the last direction; solved by a QR of the stacked matrix."""
+    rng = np.random.default_rng(5)
+    n, p, shift, mu = 40, 25, 0.03, 0.8
+    o, energies, last = rng.standard_normal((n, p)), rng.standard_normal(n), rng.standard_normal(p)
+    centred, deviations = o - o.mean(axis=0), energies - energies.mean()
+    stacked = np.vstack([centred / np.sqrt(n), np.sqrt(shift) * np.eye(p)])
+    right = np.concatenate([deviations / np.sqrt(n), np.sqrt(shift) * mu * last])
+    expected = np.linalg.lstsq(stacked, right)[0]
+    optimizer = nqs.StochasticReconfiguration(0.1, shift, momentum=mu, method=method, tolerance=1e-13)
+    found = optimizer.direction(Centred(Dense(o)), deviations, shift, last)
+    np.testing.assert_allclose(found.direction, expected, rtol=1e-9)
