@@ -28,7 +28,7 @@ from neural.optimizers import Schedule, State
 from nqs.log_derivatives import Jacobian
 
 METHODS = ("auto", "parameters", "samples", "iterations")
-LARGE = 2e8  # multiplications, about 5 ms on one core, from which BLAS uses all threads
+LARGE = 5e9  # multiplications, about 0.1 s on one core, from which BLAS uses all threads
 ITERATIONS_EXPECTED = 60  # of conjugate gradients, for the choice of the cheapest method
 
 

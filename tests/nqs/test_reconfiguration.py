@@ -201,7 +201,7 @@ def test_energy_gradient_of_a_gaussian():
 
 @pytest.mark.parametrize("method", ["parameters", "samples", "iterations"])
 def test_momentum_is_the_regularised_least_squares_of_spring(method):
-    """d minimises |O d - e|^2 / n + shift |d - mu d'|^2, d' the last direction; solved by a QR of the stacked matrix."""
+    """d minimises |O d - e|^2 / n + shift |d - mu d'|^2, d' the last direction: a stacked lstsq."""
     rng = np.random.default_rng(5)
     n, p, shift, mu = 40, 25, 0.03, 0.8
     o, energies, last = rng.standard_normal((n, p)), rng.standard_normal(n), rng.standard_normal(p)
