@@ -18,12 +18,13 @@ def chebyshev(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def two_electron_dot(omega: float, n_dims: int, n_points: int = 80) -> float:
+def two_electron_dot(omega: float, n_dims: int, n_points: int = 80, *, triplet: bool = False) -> float:
     """The ground-state energy of two electrons in an isotropic trap, in atomic units.
 
-    The centre of mass has the energy omega D / 2. The relative coordinate r obeys
+    The centre of mass has the energy omega D / 2. The relative motion has the wave function r^l Y u(r) with the
+    angular momentum l = 0 for opposite spins, and l = 1 for equal spins (``triplet``), where
 
-        -u'' - (D - 1) / r u' + (omega^2 r^2 / 4 + 1 / r) u = e u,
+        -u'' - (D - 1 + 2 l) / r u' + (omega^2 r^2 / 4 + 1 / r) u = e u,
 
     and E = omega D / 2 + e. Multiplied by r the equation is regular at the origin, where u is an ordinary power
     series, so that Chebyshev collocation on [0, R] converges exponentially; the error is below 1e-10 relative for
@@ -35,7 +36,7 @@ def two_electron_dot(omega: float, n_dims: int, n_points: int = 80) -> float:
     end = classical + 9 / np.sqrt(omega)
     x, d = chebyshev(n_points)
     r, d = end * (1 - x) / 2, -2 / end * d
-    operator = -r[:, None] * (d @ d) - (n_dims - 1) * d + np.diag(omega**2 * r**3 / 4 + 1)
+    operator = -r[:, None] * (d @ d) - (n_dims - 1 + 2 * triplet) * d + np.diag(omega**2 * r**3 / 4 + 1)
     inner = slice(0, n_points)  # u(R) = 0
     energies = np.asarray(scipy.linalg.eigvals(operator[inner, inner], np.diag(r[inner])))
     real = np.real(energies)[np.isfinite(energies) & (abs(np.imag(energies)) < 1e-6 * abs(energies))]

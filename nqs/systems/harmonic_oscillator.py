@@ -6,7 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from neural.jit import kernel
-from nqs.systems.system import System, check_positive_integer, one_for_each_axis, potential
+from nqs.systems.system import (
+    SPINLESS,
+    System,
+    check_n_up,
+    check_positive_integer,
+    one_for_each_axis,
+    potential,
+)
 
 STATISTICS = ("boson", "fermion")
 
@@ -15,7 +22,7 @@ class _Fields(NamedTuple):
     n_particles: int
     n_dims: int
     omega: np.ndarray  # (n_dims,)
-    fermions: bool
+    n_up: int  # SPINLESS for bosons
 
 
 class HarmonicOscillator(System, _Fields):
@@ -24,13 +31,14 @@ class HarmonicOscillator(System, _Fields):
         H = sum_i ( -nabla_i^2 / 2 + sum_d omega_d^2 x_id^2 / 2 )
 
     The exact ground-state energy is N sum_d omega_d / 2 for bosons, with psi = exp(-sum omega_d x_id^2 / 2). For
-    spin-1/2 fermions the lowest orbitals hold two particles each.
+    spin-1/2 fermions the particles of each spin fill the lowest orbitals, one each.
 
     Parameters
     ----------
     n_particles, n_dims : whole numbers from 1
     omega : one positive number, or one for each axis
     statistics : "boson" or "fermion" (spin 1/2)
+    n_up : how many fermions have the spin up, half of them or one more by default: particles 0 .. n_up - 1
 
     Raises
     ------
@@ -45,12 +53,16 @@ class HarmonicOscillator(System, _Fields):
         n_dims: int = 1,
         omega: float | Sequence[float] = 1.0,
         statistics: str = "boson",
+        n_up: int | None = None,
     ) -> "HarmonicOscillator":
         n_particles = check_positive_integer("n_particles", n_particles)
         n_dims = check_positive_integer("n_dims", n_dims)
         if statistics not in STATISTICS:
             raise ValueError(f"expected statistics to be one of {', '.join(STATISTICS)}, got {statistics!r}")
-        return cls._make((n_particles, n_dims, one_for_each_axis("omega", omega, n_dims), statistics == "fermion"))
+        if statistics == "boson" and n_up is not None:
+            raise ValueError(f"expected no n_up, bosons have no spin here, got {n_up!r}")
+        spins = SPINLESS if statistics == "boson" else check_n_up(n_up, n_particles)
+        return cls._make((n_particles, n_dims, one_for_each_axis("omega", omega, n_dims), spins))
 
     @property
     def statistics(self) -> str:
@@ -64,9 +76,8 @@ class HarmonicOscillator(System, _Fields):
     def exact_energy(self) -> float:
         if not self.fermions:
             return float(self.n_particles * self.omega.sum() / 2)
-        orbitals = _orbital_energies(self.omega, (self.n_particles + 1) // 2)
-        occupied = np.repeat(orbitals, 2)[: self.n_particles]
-        return float(occupied.sum())
+        spins = self.n_up, self.n_particles - self.n_up
+        return float(sum(_orbital_energies(self.omega, n).sum() for n in spins))
 
 
 def _orbital_energies(omega: np.ndarray, n: int) -> np.ndarray:

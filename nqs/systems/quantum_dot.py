@@ -7,7 +7,7 @@ import numpy as np
 from neural.jit import kernel
 from nqs.exact import two_electron_dot
 from nqs.systems.harmonic_oscillator import trap
-from nqs.systems.system import System, check_positive_integer, one_for_each_axis, potential
+from nqs.systems.system import System, check_n_up, check_positive_integer, one_for_each_axis, potential
 
 
 class _Fields(NamedTuple):
@@ -18,18 +18,19 @@ class _Fields(NamedTuple):
 
 
 class QuantumDot(System, _Fields):
-    """Two electrons of opposite spin in an isotropic harmonic trap of 2 or 3 dimensions; atomic units.
+    """Electrons of spin 1/2 in an isotropic harmonic trap of 2 or 3 dimensions; atomic units.
 
         H = sum_i ( -nabla_i^2 / 2 + omega^2 r_i^2 / 2 ) + sum_{i<j} 1 / |r_i - r_j|
 
-    The spin state is a singlet, so that the wave function of the positions is symmetric. The exact energy comes
-    from the equation of the relative motion (``nqs.exact.two_electron_dot``).
+    Shells close at N = 2, 6, 12, 20, 30, 42, 56 in two dimensions and at N = 2, 8, 20, 40 in three. The exact energy
+    is known for one and two electrons (``nqs.exact.two_electron_dot``).
 
     Parameters
     ----------
-    n_particles : 2
+    n_particles : a whole number from 1
     n_dims : 2 or 3
     omega : the frequency of the trap, positive
+    n_up : how many electrons have the spin up, half of them or one more by default: particles 0 .. n_up - 1
 
     Raises
     ------
@@ -38,22 +39,29 @@ class QuantumDot(System, _Fields):
 
     __slots__ = ()
 
-    def __new__(cls, n_particles: int = 2, n_dims: int = 2, omega: float = 1.0) -> "QuantumDot":
-        if check_positive_integer("n_particles", n_particles) != 2:
-            raise ValueError(f"expected n_particles to be 2 (a pair of opposite spins), got {n_particles}")
+    def __new__(
+        cls, n_particles: int = 2, n_dims: int = 2, omega: float = 1.0, n_up: int | None = None
+    ) -> "QuantumDot":
+        n_particles = check_positive_integer("n_particles", n_particles)
         if check_positive_integer("n_dims", n_dims) not in (2, 3):
             raise ValueError(f"expected n_dims to be 2 or 3, got {n_dims!r}")
         if np.ndim(omega) != 0:
             raise ValueError(f"expected one number for omega, the trap is isotropic, got {omega!r}")
-        return cls._make((int(n_particles), int(n_dims), one_for_each_axis("omega", omega, n_dims), 1))
+        spins = check_n_up(n_up, n_particles)
+        return cls._make((n_particles, int(n_dims), one_for_each_axis("omega", omega, n_dims), spins))
 
     @property
     def length(self) -> np.ndarray:
         return np.sqrt(0.5 / self.omega)
 
     @property
-    def exact_energy(self) -> float:
-        return two_electron_dot(float(self.omega[0]), self.n_dims)
+    def exact_energy(self) -> float | None:
+        omega = float(self.omega[0])
+        if self.n_particles == 1:
+            return omega * self.n_dims / 2
+        if self.n_particles == 2:
+            return two_electron_dot(omega, self.n_dims, triplet=self.n_up != 1)
+        return None
 
 
 @kernel

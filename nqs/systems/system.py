@@ -2,7 +2,8 @@
 
 A system is a NamedTuple of numbers and arrays with the fields ``n_particles`` and ``n_dims``, an ``exact_energy``
 (a float, or None where none is known), a natural ``length`` in which first configurations are drawn, and its
-``potential``. Units: hbar = m = e = 1.
+``potential``. Fermions have the field ``n_up``, too: particles 0 .. n_up - 1 have the spin up, the others down. Units:
+hbar = m = e = 1.
 """
 
 from numbers import Real
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from neural.jit import generic
+
+SPINLESS = -1  # n_up of particles that have no spin
 
 
 class System:
@@ -24,6 +27,11 @@ class System:
     def exact_energy(self) -> float | None:
         """The exact ground-state energy, where one is known."""
         return None
+
+    @property
+    def fermions(self) -> bool:
+        """Whether the wave function changes its sign when two particles of equal spin are exchanged."""
+        return getattr(self, "n_up", SPINLESS) != SPINLESS
 
     @property
     def length(self) -> np.ndarray:
@@ -59,6 +67,15 @@ def check_positive(name: str, value: float) -> float:
     if not (isinstance(value, Real) and 0 < value < np.inf):
         raise ValueError(f"expected {name} to be a positive number, got {value}")
     return float(value)
+
+
+def check_n_up(n_up: int | None, n_particles: int) -> int:
+    """How many of the particles have the spin up, by default half of them or one more, or a ValueError."""
+    if n_up is None:
+        return (n_particles + 1) // 2
+    if not isinstance(n_up, int | np.integer) or isinstance(n_up, bool) or not 0 <= n_up <= n_particles:
+        raise ValueError(f"expected n_up to be a whole number from 0 to n_particles = {n_particles}, got {n_up!r}")
+    return int(n_up)
 
 
 def one_for_each_axis(name: str, values: Any, n_dims: int) -> np.ndarray:

@@ -26,7 +26,8 @@ def start(settings: QuantumDotSettings) -> Run:
     if isinstance(omega, tuple):
         raise ValueError(f"omega: expected one number, the dot is isotropic, found {omega}")
     system = nqs.QuantumDot(settings.n_particles, settings.n_dims, omega)
-    return VariationalRun(variational(system, settings), settings, UNITS, {"energy": system.exact_energy})
+    exact = {} if system.exact_energy is None else {"energy": system.exact_energy}
+    return VariationalRun(variational(system, settings), settings, UNITS, exact)
 
 
 EXPERIMENT = Experiment("quantum-dot", QuantumDotSettings, start)

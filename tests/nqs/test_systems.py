@@ -61,6 +61,22 @@ def test_open_shells_of_fermions_in_an_elliptical_trap(n_particles):
     assert trap.exact_energy == pytest.approx(expected, rel=1e-14)
 
 
+@pytest.mark.parametrize("n_up", [0, 1, 2, 3, 4])
+def test_fermions_of_a_given_spin(n_up):
+    """Four fermions in two dimensions, whose levels are 1, 2, 2, 3, 3, 3: those of each spin fill them."""
+    levels = np.array([1.0, 2.0, 2.0, 3.0])
+    trap = nqs.HarmonicOscillator(4, 2, 0.5, statistics="fermion", n_up=n_up)
+    assert trap.exact_energy == pytest.approx(0.5 * (levels[:n_up].sum() + levels[: 4 - n_up].sum()), rel=1e-14)
+
+
+def test_spins_of_electrons():
+    assert [nqs.QuantumDot(n).n_up for n in (1, 2, 3, 6)] == [1, 1, 2, 3]
+    assert nqs.QuantumDot(5, n_up=0).n_up == 0
+    assert nqs.QuantumDot().fermions
+    assert nqs.HarmonicOscillator(2, statistics="fermion").fermions
+    assert not nqs.HarmonicOscillator(2).fermions
+
+
 @pytest.mark.parametrize(("n_particles", "omega"), [(1, 1.0), (10, 0.5), (500, (1.0, 2.0, 0.3))])
 def test_bosons_all_sit_in_the_lowest_orbital(n_particles, omega):
     trap = nqs.HarmonicOscillator(n_particles, 3, omega)
@@ -75,6 +91,20 @@ def test_two_electrons_against_reference_values(n_dims, omega):
 @pytest.mark.parametrize(("n_dims", "omega"), CLOSED_FORMS)
 def test_two_electrons_where_the_solution_is_a_polynomial(n_dims, omega):
     assert two_electron_dot(omega, n_dims) == pytest.approx(CLOSED_FORMS[n_dims, omega], rel=1e-10)
+
+
+@pytest.mark.parametrize("n_dims", [2, 3])
+def test_two_electrons_of_equal_spin_where_the_solution_is_a_polynomial(n_dims):
+    """r (1 + r / (D + 1)) exp(-omega r^2 / 4) solves the relative motion for omega = 1 / (D + 1)."""
+    omega = 1 / (n_dims + 1)
+    exact = omega * n_dims / 2 + omega * (n_dims + 4) / 2
+    assert nqs.QuantumDot(2, n_dims, omega, n_up=2).exact_energy == pytest.approx(exact, rel=1e-10)
+    assert nqs.QuantumDot(2, n_dims, omega, n_up=0).exact_energy == pytest.approx(exact, rel=1e-10)
+
+
+def test_energies_of_few_electrons_are_known():
+    assert nqs.QuantumDot(1, 3, 0.5).exact_energy == 0.75
+    assert nqs.QuantumDot(3).exact_energy is None
 
 
 @pytest.mark.parametrize("omega", [0.001, 0.02, 0.7, 5.0, 100.0])
@@ -123,7 +153,12 @@ def test_statistics_by_name():
         (lambda: nqs.HarmonicOscillator(2, 2, (1.0, 0.0)), "expected omega to be a positive number, got 0.0"),
         (lambda: nqs.HarmonicOscillator(2, 2, (1, 1, 1)), "expected omega to be one number or 2, one for each axis"),
         (lambda: nqs.HarmonicOscillator(2, statistics="anyon"), "one of boson, fermion, got 'anyon'"),
-        (lambda: nqs.QuantumDot(3), r"expected n_particles to be 2 \(a pair of opposite spins\), got 3"),
+        (lambda: nqs.HarmonicOscillator(2, n_up=1), "expected no n_up, bosons have no spin here, got 1"),
+        (lambda: nqs.QuantumDot(0), "expected n_particles to be a whole number >= 1, got 0"),
+        (lambda: nqs.QuantumDot(3, n_up=4), "expected n_up to be a whole number from 0 to n_particles = 3, got 4"),
+        (lambda: nqs.QuantumDot(3, n_up=-1), "expected n_up to be a whole number from 0 to n_particles = 3, got -1"),
+        (lambda: nqs.QuantumDot(3, n_up=True), "expected n_up to be a whole number from 0 to n_particles = 3, got T"),
+        (lambda: nqs.QuantumDot(3, n_up=1.5), "expected n_up to be a whole number from 0 to n_particles = 3, got 1"),  # type: ignore
         (lambda: nqs.QuantumDot(2, 1), "expected n_dims to be 2 or 3, got 1"),
         (lambda: nqs.QuantumDot(omega=(1, 2)), "expected one number for omega, the trap is isotropic"),  # type: ignore
         (lambda: nqs.QuantumDot(2, 2, 0.0), "expected omega to be a positive number, got 0.0"),
