@@ -10,7 +10,7 @@ from .errors import BornError, UsageError, nearest
 
 USAGE = """usage: born COMMAND ...
 
-  born list                          the experiments
+  born list                          the experiments and the lessons
   born run NAME [--field value ...]  run one; `born run NAME --help` lists its fields
   born resume FILE                   continue a run that was stopped or killed
   born show FILE                     its results on a few lines
@@ -52,18 +52,21 @@ def _dispatch(words: list[str]) -> int:
 
 def _list(words: list[str]) -> int:
     from .experiments import EXPERIMENTS
+    from .lessons import LESSONS
 
     _files(words, "list", 0, 0)
-    for name, (_, summary) in EXPERIMENTS.items():
-        print(f"{name:22} {summary}")
+    for title, known in {"experiments": EXPERIMENTS, "lessons": LESSONS}.items():
+        print(f"{title}:")
+        for name, (_, summary) in known.items():
+            print(f"  {name:22} {summary}")
     return 0
 
 
 def _run(words: list[str]) -> int:
-    from .experiments import EXPERIMENTS, find
+    from .experiments import find
 
     if not words or words[0].startswith("-"):
-        raise UsageError(f"expected an experiment: born run NAME; known: {', '.join(EXPERIMENTS)}")
+        raise UsageError("expected an experiment or a lesson: born run NAME; `born list` names them")
     experiment = find(words[0])
     from .configuration import settings_from
 
@@ -112,9 +115,9 @@ def _plot(words: list[str]) -> int:
 
     path, *rest = _files(words, "plot", 1, 2)
     result = open_result(path)
-    from .plots import save_overview
+    from .plots import save_picture
 
-    picture = save_overview(result, rest[0] if rest else path.with_suffix(".png"))
+    picture = save_picture(result, rest[0] if rest else path.with_suffix(".png"))
     print(f"drawn in {picture}")
     return 0
 

@@ -8,11 +8,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .analysis import blocking_curve, smoothed
-from .errors import ResultError, RunFailed
+from .errors import ResultError, RunFailed, UsageError
+from .experiments import find
 from .result import Result
-
-BLUE, ORANGE, GREY = "#2a6f97", "#c8553d", "#8a8a8a"
-STYLE = {"linewidth": 1.2, "color": BLUE}
+from .style import BLUE, GREY, ORANGE, STYLE, tidy
 
 
 def overview(result: Result) -> Figure:
@@ -24,14 +23,33 @@ def overview(result: Result) -> Figure:
     panels = figure.subplot_mosaic([["energy"] * 3, ["variance", "acceptance", "blocking"]], height_ratios=[1.4, 1])
     for name, draw in PANELS.items():
         draw(result, panels[name])
-        _tidy(panels[name])
+        tidy(panels[name])
     figure.suptitle(_title(result), fontsize=12)
     return figure
 
 
-def save_overview(result: Result, path: Path) -> Path:
-    """Draw ``overview`` into a file whose suffix names the format. Raises ``RunFailed`` if it cannot be written."""
-    figure = overview(result)
+def picture(result: Result) -> Figure:
+    """The picture of a lesson as the lesson draws it, and ``overview`` for everything else."""
+    try:
+        draw = find(result.experiment).draw
+    except UsageError:  # a result of an experiment that is not known here
+        draw = None
+    if draw is None:
+        return overview(result)
+    if result.status != "finished":
+        raise ResultError(f"expected a finished {result.experiment} to draw, found the status {result.status!r}")
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    draw(result, figure)
+    for axes in figure.axes:
+        if axes.axison and axes.get_label() != "<colorbar>":
+            tidy(axes)
+    return figure
+
+
+def save_picture(result: Result, path: Path) -> Path:
+    """Draw ``picture`` into a file whose suffix names the format. Raises ``RunFailed`` if it cannot be written."""
+    figure = picture(result)
     try:
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:
@@ -46,11 +64,6 @@ def _title(result: Result) -> str:
 
 
 _TITLE = {"wavefunction": "wave function", "n_particles": "particles", "n_dims": "dimensions"}
-
-
-def _tidy(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25, linewidth=0.6)
 
 
 def _steps(result: Result) -> np.ndarray:

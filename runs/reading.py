@@ -137,4 +137,5 @@ def _measurement(group: h5py.Group) -> Measurement:
     if not {"value", "error"} <= numbers.keys() or not all(isinstance(x, int | float) for x in numbers.values()):
         raise ResultError(f"{group.name}: expected numbers named value and error, found {', '.join(tree)}")
     estimate = Estimate(mean=numbers.pop("value"), **numbers)
-    return Measurement(estimate, str(read_attribute(group, "unit")), tree.get("exact"))
+    known = {key: tree[key] for key in ("exact", "least", "most") if key in tree}
+    return Measurement(estimate, str(read_attribute(group, "unit")), **known)

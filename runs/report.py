@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from montecarlo.estimates import Estimate
+
 from .analysis import comparisons
 from .progress import clock
 from .result import Result
@@ -15,18 +17,25 @@ def summary(result: Result) -> str:
     if not result.measurement:
         lines.extend(_last_row(result))
     compared = {row.name: row for row in comparisons(result)}
+    width = max([15, *map(len, result.measurement)]) + 1
     for name, measurement in result.measurement.items():
-        lines.append(f"{_label(name):16}{measurement.estimate} {measurement.unit}".rstrip())
+        lines.append(f"{_label(name):{width}}{_value(measurement.estimate)} {measurement.unit}".rstrip())
         if name in compared:
             row = compared[name]
-            difference = f"difference {row.difference:+.2g}, {row.sigmas:+.1f} sigma"
-            lines.append(f"{'  exact':16}{row.exact:.10g}   {difference}")
+            sigmas = f", {row.sigmas:+.1f} sigma" if row.error else ""
+            lines.append(f"{'  exact':{width}}{row.exact:.10g}   difference {row.difference:+.2g}{sigmas}")
+        bounds = {"  at least": measurement.least, "  at most": measurement.most}
+        lines.extend(f"{word:{width}}{bound:.10g}" for word, bound in bounds.items() if bound is not None)
     lines.extend(f"warning: {text}" for text in result.warnings)
     return "\n".join(lines)
 
 
 def _label(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _value(estimate: Estimate) -> str:
+    return str(estimate) if estimate.error else f"{estimate.mean:.10g}"
 
 
 def _last_row(result: Result) -> Iterable[str]:
@@ -73,7 +82,7 @@ def _measurements(result: Result) -> str:
     for name, measurement in result.measurement.items():
         e = measurement.estimate
         row = compared.get(name)
-        exact, sigmas = (f"{row.exact:.10g}", f"{row.sigmas:+.1f}") if row else ("", "")
+        exact, sigmas = (f"{row.exact:.10g}", f"{row.sigmas:+.1f}" if row.error else "") if row else ("", "")
         numbers = (
             f"{e.mean:.10g}",
             f"{e.error:.2g}",

@@ -19,11 +19,13 @@ PACKAGES = ("born", "numpy", "numba", "scipy", "h5py")
 
 @dataclass
 class Measurement:
-    """One measured quantity, with its unit and, where it is known, the exact value."""
+    """One measured quantity, with its unit and, where they are known, the exact value and the bounds it is held to."""
 
     estimate: Estimate
     unit: str = ""
     exact: float | None = None
+    least: float | None = None
+    most: float | None = None
 
 
 @dataclass(repr=False)

@@ -3,7 +3,7 @@
     /            format="born-result", format_version, experiment, config (JSON), seed, versions (JSON), created,
                  status, failure, warnings (JSON), exact (JSON)
     /trace       one resizable column per quantity along the dimension ``step``
-    /measurement one group per quantity: value, error, tau, r_hat, n_eff, unit
+    /measurement one group per quantity: value, error, tau, r_hat, n_eff, unit; where known exact, least, most
     /samples     optional arrays
     /state       everything that a run needs to continue bit for bit
 
@@ -125,8 +125,9 @@ def _write_measurement(group: h5py.Group, measurement: Measurement) -> None:
         group[name] = float(getattr(estimate, name))
     for name in ("n", "steps_needed"):
         group[name] = int(getattr(estimate, name))
-    if measurement.exact is not None:
-        group["exact"] = float(measurement.exact)
+    for name in ("exact", "least", "most"):
+        if getattr(measurement, name) is not None:
+            group[name] = float(getattr(measurement, name))
 
 
 def _write_samples(group: h5py.Group, samples: Mapping[str, np.ndarray]) -> None:

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError, nearest
+from ..lessons import LESSONS
 
 if TYPE_CHECKING:
     from .experiment import Experiment
@@ -25,8 +26,9 @@ EXPERIMENTS = {
 
 
 def find(name: str) -> "Experiment":
-    """The experiment called ``name``. Raises ``UsageError`` that names the nearest one."""
-    if name not in EXPERIMENTS:
-        raise UsageError(f"unknown experiment {name!r}: {nearest(name, EXPERIMENTS)}")
-    module, _ = EXPERIMENTS[name]
+    """The experiment or lesson called ``name``. Raises ``UsageError`` that names the nearest one."""
+    known = {**EXPERIMENTS, **LESSONS}
+    if name not in known:
+        raise UsageError(f"unknown experiment {name!r}: {nearest(name, known)}")
+    module, _ = known[name]
     return import_module(module).EXPERIMENT

@@ -53,8 +53,12 @@ class Run(Protocol):
 
 
 class Experiment(NamedTuple):
-    """A member of the registry. ``start`` raises ``ValueError`` for settings that do not go together."""
+    """A member of the registry. ``start`` raises ``ValueError`` for settings that do not go together.
+
+    ``draw(result, figure)`` draws a finished result where the experiment has a picture of its own.
+    """
 
     name: str
     settings: type[Settings]
     start: Callable[[Any], Run]
+    draw: Callable[..., None] | None = None

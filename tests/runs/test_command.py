@@ -9,16 +9,18 @@ import walk
 
 from runs.experiments import EXPERIMENTS, find
 from runs.hdf5 import text
+from runs.lessons import LESSONS
 from runs.reading import open_result
 from runs.store import save
 
 FAST = "run random-walk --n-steps 3 --n-measure 2"
 
 
-def test_the_experiments_are_listed(born):
+def test_experiments_and_lessons_are_listed_apart(born):
     status, output, _ = born("list")
     assert status == 0
-    assert [line.split()[0] for line in output.splitlines()] == list(EXPERIMENTS)
+    names = [line.split()[0] for line in output.splitlines()]
+    assert names == ["experiments:", *EXPERIMENTS, "lessons:", *LESSONS]
 
 
 def test_every_experiment_has_the_name_and_the_flags_of_the_house(born):
@@ -135,7 +137,7 @@ def test_show_names_the_command_that_continues(born, tmp_path):
 WRONG = {
     "": "usage: born COMMAND",
     "rum quantum-dot": "unknown command 'rum': did you mean 'run'?",
-    "run": "expected an experiment: born run NAME; known:",
+    "run": "expected an experiment or a lesson: born run NAME; `born list` names them",
     "run quantum-dots": "unknown experiment 'quantum-dots': did you mean 'quantum-dot'?",
     "show": "born show: expected 1 to 1 files, found nothing",
     "show a b": "born show: expected 1 to 1 files, found a b",

@@ -10,7 +10,7 @@ from montecarlo.statistics import Accumulator
 from runs.analysis import blocking_curve, comparisons, smoothed
 from runs.errors import ResultError, RunFailed
 from runs.experiments.experiment import Progress
-from runs.plots import draw_energy, overview, save_overview
+from runs.plots import draw_energy, overview, save_picture
 from runs.progress import Lines, clock, describe
 from runs.report import report, summary
 from runs.result import Measurement, Result
@@ -102,10 +102,10 @@ def test_an_unfinished_result_can_be_drawn(result, missing):
 
 def test_pictures_are_written_in_the_format_of_their_name(result, tmp_path):
     for suffix, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
-        path = save_overview(result, tmp_path / f"dot{suffix}")
+        path = save_picture(result, tmp_path / f"dot{suffix}")
         assert path.read_bytes().startswith(magic)
     with pytest.raises(RunFailed, match="cannot draw"):
-        save_overview(result, tmp_path / "dot.abc")
+        save_picture(result, tmp_path / "dot.abc")
     with pytest.raises(ResultError, match="expected at least one step to draw"):
         overview(Result("x", {}, 1))
 

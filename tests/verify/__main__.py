@@ -44,7 +44,7 @@ def run(name: str, check) -> bool:
 
 def line(row: Row) -> str:
     unit = "sigma" if row.sigma else "     "
-    bound = ("<= " if row.below else "+- ") + f"{row.limit:.3g}"
+    bound = f"<= {row.limit:.3g}" if row.below else f">= {-row.limit:.3g}" if row.above else f"+- {row.limit:.3g}"
     verdict = "pass" if row.passed else "FAIL"
     errors = [f"{error:.1e}" if error else "" for error in (row.error, row.reference_error)]
     values = f"{row.value:>18.10g}{errors[0]:>10}{row.reference:>18.10g}{errors[1]:>10}"

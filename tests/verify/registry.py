@@ -10,7 +10,7 @@ class Row(NamedTuple):
 
     With errors, the limit is in standard errors on both sides: |value - reference| <= limit * sigma with
     sigma^2 = error^2 + reference_error^2. Without any error, it is an absolute distance. ``below=True`` asks for
-    value <= reference + limit instead, in the same units.
+    value <= reference + limit instead, in the same units, and ``above=True`` for value >= reference - limit.
     """
 
     name: str
@@ -20,6 +20,7 @@ class Row(NamedTuple):
     reference_error: float = 0.0
     limit: float = 4.0
     below: bool = False
+    above: bool = False
 
     @property
     def sigma(self) -> float:
@@ -33,7 +34,7 @@ class Row(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        distance = self.distance if self.below else abs(self.distance)
+        distance = self.distance if self.below else -self.distance if self.above else abs(self.distance)
         return distance <= self.limit  # False for NaN
 
 

@@ -1,0 +1,114 @@
+"""Every lesson runs quickly to a result with a picture; worked examples give the numbers that were printed."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from runs.configuration import settings_from
+from runs.experiments import find
+from runs.lessons import LESSONS
+from runs.lessons.lesson import Finding, LessonSettings, printed
+from runs.plots import picture
+from runs.progress import Display
+from runs.reading import open_result
+from runs.result import Result
+from runs.runner import resume, start
+from runs.store import save
+
+
+@pytest.fixture(scope="module")
+def quickly(tmp_path_factory):
+    """The quick result of a lesson, from its file; every lesson is run once."""
+    results = {}
+
+    def run(name: str) -> Result:
+        if name not in results:
+            path = tmp_path_factory.mktemp("lessons") / f"{name}.h5"
+            experiment = find(name)
+            start(experiment, settings_from(experiment, ["--quick", "--threads", "1"]), path, Display())
+            results[name] = open_result(path)
+        return results[name]
+
+    return run
+
+
+def values(result: Result) -> dict[str, float]:
+    return {name: measurement.estimate.mean for name, measurement in result.measurement.items()}
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_leaves_findings_and_a_picture(name, quickly):
+    result = quickly(name)
+    assert (result.experiment, result.status, result.warnings) == (name, "finished", [])
+    assert result.n_steps > 0
+    assert any(m.exact is not None or m.least is not None or m.most is not None for m in result.measurement.values())
+    assert np.all(np.isfinite(list(values(result).values())))
+    figure = picture(result)
+    assert figure.axes
+    assert all(axes.has_data() for axes in figure.axes if axes.axison)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_the_help_of_a_lesson_says_what_is_learnt_and_where_it_comes_from(name, born):
+    status, output, _ = born(f"run {name} --help")
+    assert status == 0
+    assert "Source: " in output
+    assert "=" in output.partition("options")[0]
+    assert find(name).name == name
+    assert all(field.description for field in find(name).settings.model_fields.values())
+
+
+def test_a_lesson_that_was_stopped_continues_to_the_same_numbers(quickly, tmp_path):
+    whole = quickly("perceptron-iris")
+    stopped = open_result(_file_of(whole, tmp_path))
+    stopped.status, stopped.state, stopped.measurement, stopped.samples = "interrupted", {"step": 1}, {}, {}
+    save(tmp_path / "stopped.h5", stopped)
+    again = resume(tmp_path / "stopped.h5", Display())
+    assert values(again) == values(whole)
+    for name in ("loss", "wrong"):
+        np.testing.assert_array_equal(again.trace[name], whole.trace[name])
+
+
+def _file_of(result: Result, directory):
+    save(directory / "whole.h5", result)
+    return directory / "whole.h5"
+
+
+def test_quick_replaces_defaults_and_keeps_what_was_asked_for():
+    class Example(LessonSettings):
+        QUICK: ClassVar = {"n_epochs": 2, "width": 4}
+
+        n_epochs: int = 100
+        width: int = 32
+
+    def sizes(**fields) -> tuple[int, int]:
+        settings = Example.model_validate(fields)
+        return settings.n_epochs, settings.width
+
+    assert sizes() == (100, 32)
+    assert sizes(quick=True) == (2, 4)
+    assert sizes(quick=True, width=7) == (2, 7)
+    stored = Example.model_validate({"quick": True}).model_dump(mode="json")
+    assert Example.model_validate(stored).n_epochs == 2
+
+
+def test_a_printed_number_is_met_to_half_its_last_digit():
+    assert printed(0.99611, "0.9961") == Finding(0.99611, 0.9961, 0.00005)
+
+
+def test_bounds_are_kept_in_the_file_and_shown(tmp_path, born):
+    finding = Finding(0.99, least=0.98).measurement()
+    save(tmp_path / "a.h5", Result("x", {}, 1, "finished", measurement={"accuracy": finding}))
+    found = open_result(tmp_path / "a.h5").measurement["accuracy"]
+    assert (found.least, found.most, found.exact) == (0.98, None, None)
+    assert born("show a.h5")[1].splitlines()[1:] == ["accuracy        0.99", "  at least      0.98"]
+
+
+def test_the_worked_step_of_the_perceptron(quickly):
+    found = values(quickly("perceptron-iris"))
+    assert round(found["worked_z"], 12) == 6.24
+    assert round(found["worked_output"], 3) == 0.998
+    assert round(found["worked_loss"], 4) == 0.9961
+    assert found["worked_update"] == pytest.approx(-0.02 * 0.998053939**2 * (1 - 0.998053939) * 5.1, rel=1e-6)
+    assert (found["wrong_before"], found["wrong"]) == (50, 0)
