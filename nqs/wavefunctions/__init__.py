@@ -4,6 +4,7 @@ from nqs.wavefunctions.gaussian import Gaussian
 from nqs.wavefunctions.gaussian_rbm import GaussianRBM
 from nqs.wavefunctions.neural import Neural
 from nqs.wavefunctions.pade_jastrow import PadeJastrow
+from nqs.wavefunctions.slater import Slater
 from nqs.wavefunctions.spin_rbm import SpinRBM
 from nqs.wavefunctions.spin_state import SpinState
 from nqs.wavefunctions.symmetric_rbm import SymmetricRBM
@@ -15,6 +16,7 @@ __all__ = [
     "Neural",
     "PadeJastrow",
     "Product",
+    "Slater",
     "SpinRBM",
     "SpinState",
     "SymmetricRBM",

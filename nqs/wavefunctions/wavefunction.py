@@ -77,7 +77,14 @@ class WaveFunction:
                 f"expected two factors of one system, got {type(self).__name__} for (n_particles, n_dims) = "
                 f"{self.shape} and {type(other).__name__} for {other.shape}"
             )
+        if self.antisymmetric and other.antisymmetric:
+            raise ValueError("expected one determinant in a product, got two: their product is symmetric")
         return Product(self, other)
+
+    @property
+    def antisymmetric(self) -> bool:
+        """Whether psi changes its sign when two particles of the same spin are exchanged."""
+        return False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -172,6 +179,10 @@ class Product(WaveFunction, _Factors):
     @property
     def shape(self) -> tuple[int, int]:
         return self.left.shape
+
+    @property
+    def antisymmetric(self) -> bool:
+        return self.left.antisymmetric or self.right.antisymmetric
 
     @property
     def factors(self) -> tuple[WaveFunction, ...]:

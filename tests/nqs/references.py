@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 
 import numpy as np
 import torch
@@ -41,6 +42,26 @@ def _(psi, parameters, x):
         cusp, b = (1 / (n_dims + 1), beta[1]) if equal else (1 / (n_dims - 1), beta[0])
         r = torch.linalg.norm(x[i] - x[j])
         total = total + cusp * r / (1 + b * r)
+    return total
+
+
+def hermite(n: int, u: torch.Tensor) -> torch.Tensor:
+    """The physicists' Hermite polynomial over sqrt(2^n n!), from its explicit sum."""
+    terms = [
+        (-1) ** m * (2 * u) ** (n - 2 * m) / math.factorial(m) / math.factorial(n - 2 * m) for m in range(n // 2 + 1)
+    ]
+    return torch.stack(terms).sum(dim=0) * math.sqrt(math.factorial(n) / 2**n)
+
+
+@log_psi.register(nqs.Slater)
+def _(psi, parameters, x):
+    total = torch.zeros(())
+    omega = torch.exp(parameters["log_omega"]).expand(x.shape[1])
+    u = torch.sqrt(omega) * x
+    for spin in filter(len, (u[: psi.n_up], u[psi.n_up :])):
+        rows = [torch.stack([hermite(n, spin[:, d]) for d, n in enumerate(k)]).prod(dim=0) for k in psi.states.tolist()]
+        matrix = torch.stack(rows[: len(spin)], dim=1) * torch.exp(-(spin**2).sum(dim=1) / 2)[:, None]
+        total = total + torch.linalg.slogdet(matrix).logabsdet
     return total
 
 

@@ -27,7 +27,10 @@ pytestmark = pytest.mark.interpreted
 TRAP = nqs.HarmonicOscillator(3, 2, omega=(1.0, 1.7))
 LINE = nqs.HarmonicOscillator(4, 1)
 DOT = nqs.QuantumDot(n_particles=2, n_dims=3, omega=0.5)
+DOT2 = nqs.QuantumDot(n_particles=2, n_dims=2)
 FOUR_ELECTRONS = DOT._replace(n_particles=4, n_up=2)
+SIX_ELECTRONS = DOT2._replace(n_particles=6, n_up=3)
+SPINS = nqs.HarmonicOscillator(5, 3, omega=(1.0, 1.0, 1.7), statistics="fermion")
 
 
 def rbm(system: nqs.HarmonicOscillator | nqs.QuantumDot = TRAP, **options) -> nqs.GaussianRBM:
@@ -47,10 +50,13 @@ WAVE_FUNCTIONS: dict[str, Callable[[], nqs.WaveFunction]] = {
     "PadeJastrow bosons": lambda: nqs.PadeJastrow(TRAP, beta=0.7),
     "PadeJastrow two electrons": lambda: nqs.PadeJastrow(DOT),
     "PadeJastrow four electrons": lambda: nqs.PadeJastrow(FOUR_ELECTRONS)._replace(log_beta=np.array([0.1, -0.4])),
+    "Slater": lambda: nqs.Slater(SIX_ELECTRONS, omega=0.8),
+    "Slater open shell": lambda: nqs.Slater(SPINS),
     "Neural": lambda: neural(TRAP),
     "Neural sorted": lambda: neural(LINE, symmetry="sorted"),
     "Neural pooled": lambda: neural(TRAP, symmetry="pooled", degree=3, activation="softplus"),
     "Gaussian * (GaussianRBM * PadeJastrow)": lambda: nqs.Gaussian(DOT) * (rbm(DOT) * nqs.PadeJastrow(DOT, beta=0.4)),
+    "Slater * PadeJastrow": lambda: nqs.Slater(SIX_ELECTRONS) * nqs.PadeJastrow(SIX_ELECTRONS),
 }
 
 
