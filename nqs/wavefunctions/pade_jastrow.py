@@ -7,7 +7,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
 from nqs.log_derivatives import Dense
-from nqs.systems.system import System, check_particles, check_positive
+from nqs.systems.system import SPINLESS, System, check_particles, check_positive
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
@@ -19,8 +19,6 @@ from nqs.wavefunctions.wavefunction import (
     row_size,
     write_row,
 )
-
-SPINLESS = -1  # n_up of a system without spins, whose pairs all meet like opposite spins
 
 
 class _Fields(NamedTuple):
@@ -60,6 +58,7 @@ class PadeJastrow(WaveFunction, _Fields):
             )
         start = check_positive("beta", 0.35 / float(system.length.mean()) ** 0.5 if beta is None else beta)
         n_up = getattr(system, "n_up", SPINLESS)
+        # the pairs of a system without spins all meet like opposite spins
         kinds = 1 if n_up == SPINLESS or max(n_up, system.n_particles - n_up) < 2 else 2
         return cls._make((np.full(kinds, np.log(start)), system.n_particles, system.n_dims, n_up))
 

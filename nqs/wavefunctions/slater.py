@@ -64,7 +64,9 @@ class Slater(WaveFunction, _Fields):
 
     def __new__(cls, system: System, omega: float | Sequence[float] | np.ndarray | None = None) -> "Slater":
         check_particles(system)
-        n_up = _count_up(system)
+        if not system.fermions:
+            raise ValueError(f"expected a system of fermions for a determinant, got bosons in {type(system).__name__}")
+        n_up: int = system.n_up  # type: ignore[attr-defined]
         trap = 0.5 / system.length**2
         frequencies = one_for_each_axis("omega", trap if omega is None else omega, system.n_dims)
         states = lowest_states(trap, max(n_up, system.n_particles - n_up))
@@ -82,13 +84,6 @@ class Slater(WaveFunction, _Fields):
     def sign(self, x: np.ndarray) -> np.ndarray:
         """The sign of psi(x) of configurations, shape (n_particles, n_dims) or (n, n_particles, n_dims)."""
         return self._each(x, _sign_block, ())
-
-
-def _count_up(system: System) -> int:
-    """How many particles have spin up: all of those without a spin projection of their own are paired."""
-    if not getattr(system, "fermions", hasattr(system, "n_up")):
-        raise ValueError(f"expected a system of fermions for a determinant, got bosons in {type(system).__name__}")
-    return getattr(system, "n_up", (system.n_particles + 1) // 2)
 
 
 class _Work(NamedTuple):

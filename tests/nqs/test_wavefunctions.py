@@ -27,9 +27,8 @@ pytestmark = pytest.mark.interpreted
 TRAP = nqs.HarmonicOscillator(3, 2, omega=(1.0, 1.7))
 LINE = nqs.HarmonicOscillator(4, 1)
 DOT = nqs.QuantumDot(n_particles=2, n_dims=3, omega=0.5)
-DOT2 = nqs.QuantumDot(n_particles=2, n_dims=2)
-FOUR_ELECTRONS = DOT._replace(n_particles=4, n_up=2)
-SIX_ELECTRONS = DOT2._replace(n_particles=6, n_up=3)
+FOUR_ELECTRONS = nqs.QuantumDot(n_particles=4, n_dims=3, omega=0.5)
+SIX_ELECTRONS = nqs.QuantumDot(n_particles=6, n_dims=2)
 SPINS = nqs.HarmonicOscillator(5, 3, omega=(1.0, 1.0, 1.7), statistics="fermion")
 
 
