@@ -10,7 +10,7 @@ import sys
 from timing import seconds
 
 import nqs
-from nqs.spin_energy import SpinLocalEnergy
+from nqs.energy import LocalEnergy
 from nqs.wavefunctions.wavefunction import jacobian, row_size
 
 # name: lattice, alpha, samples
@@ -35,7 +35,7 @@ def steps(lattice: nqs.Lattice, alpha: int, n_samples: int, dtype: type) -> dict
     vmc = nqs.VMC(system, psi, proposal, optimizer, n_samples=n_samples, seed=1, n_burn_in=20)
     *_, last = vmc.steps(5)
     n = vmc.samples_per_chain
-    nothing = SpinLocalEnergy.for_chains(system, psi, vmc.chains.x, n, energies=False)
+    nothing = LocalEnergy.for_chains(system, psi, len(vmc.chains), n, energies=False)
     recorded, _ = vmc._sample(n, rows=True)
     o = jacobian(vmc.psi, recorded.rows.reshape(-1, row_size(psi)))
     energies = recorded.energies.ravel() + (1j * recorded.imaginary.ravel() if dtype is complex else 0)

@@ -32,8 +32,8 @@ def _softplus_sums(theta, sigmoid, n):
 def per_sample(dot, psi) -> dict[str, float]:
     """Microseconds per sample: all, random numbers alone, exponentials and logarithms alone."""
     chains = Chains(dot.first_configurations(N_CHAINS, np.random.default_rng(1)), nqs.Langevin(), seed=1)
-    chains.burn_in(psi, 200, LocalEnergy.for_chains(dot, psi, chains.x, 0))
-    recorded = LocalEnergy.for_chains(dot, psi, chains.x, N_SAMPLES, rows=True)
+    chains.burn_in(psi, 200, LocalEnergy.for_chains(dot, psi, N_CHAINS, 0))
+    recorded = LocalEnergy.for_chains(dot, psi, N_CHAINS, N_SAMPLES, rows=True)
     noise = chains._draw(slice(0, N_CHAINS), psi, N_SAMPLES)
     scale = 1e6 / (N_CHAINS * N_SAMPLES)
     work, accepted, scratch = workspace(psi), np.zeros(N_CHAINS, dtype=np.int64), np.empty((SCRATCH, 2))
@@ -52,7 +52,7 @@ def to_error(dot, psi) -> dict[str, float]:
     vmc = nqs.VMC(dot, psi, nqs.Langevin(), nqs.StochasticReconfiguration(0.1), seed=1, threads=1, n_chains=N_CHAINS)
     for _ in vmc.steps(100):
         pass
-    recorded = LocalEnergy.for_chains(dot, vmc.psi, vmc.chains.x, N_SAMPLES)
+    recorded = LocalEnergy.for_chains(dot, vmc.psi, N_CHAINS, N_SAMPLES)
     time = seconds(lambda: vmc.chains.run(vmc.psi, recorded, N_SAMPLES))["median"] / (N_CHAINS * N_SAMPLES)
     energy = estimate(recorded.energies)
     cost = energy.variance * energy.tau * time

@@ -227,7 +227,6 @@ overload(bits_of_float, strict=False)(lambda x: lambda x: _as_integer(x))
 
 @kernel
 def copy(source: np.ndarray, out: np.ndarray) -> None:
-    """Copy a two-dimensional array; inside kernels an assignment of whole arrays would need the allocator."""
-    for i in range(source.shape[0]):
-        for j in range(source.shape[1]):
-            out[i, j] = source[i, j]
+    """Copy an array of any shape; inside kernels an assignment of whole arrays would need the allocator."""
+    for index in np.ndindex(source.shape):
+        out[index] = source[index]

@@ -2,6 +2,7 @@
 
 from montecarlo.estimates import Estimate
 from montecarlo.lattices import Chain, Graph, Honeycomb, Kagome, Lattice, Square, Triangular
+from nqs.checks import DivergedError, VMCWarning
 from nqs.proposals import Gibbs, Langevin, RandomWalk, SpinExchange, SpinFlip
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.systems import (
@@ -13,7 +14,7 @@ from nqs.systems import (
     SignProblemWarning,
     TransverseFieldIsing,
 )
-from nqs.vmc import VMC, DivergedError, VMCWarning
+from nqs.vmc import VMC
 from nqs.wavefunctions import (
     Gaussian,
     GaussianRBM,

@@ -1,7 +1,4 @@
-"""The local energy, and the observer that records it along the chains.
-
-E_L(x) = (H psi)(x) / psi(x) = -( nabla^2 log psi + |nabla log psi|^2 ) / 2 + V(x)
-"""
+"""The local energy E_L(x) = (H psi)(x) / psi(x), and the observer that records it along the chains."""
 
 from typing import Any, NamedTuple
 
@@ -9,13 +6,14 @@ import numpy as np
 
 from montecarlo.metropolis import observe, refresh, workspace
 from neural.jit import copy, kernel
-from nqs.systems.system import potential
+from nqs.systems.system import System, local_energy, potential
 from nqs.wavefunctions.wavefunction import gradient_laplacian, row_size, write_row
 
 
-@kernel
-def local_energy(system, psi, work, x, gradient):
-    """E_L of one configuration x; ``work`` belongs to x, ``gradient`` is scratch of the shape of x."""
+@local_energy.register(System)
+def _(system, psi, work, x, scratch):
+    """-( nabla^2 log psi + |nabla log psi|^2 ) / 2 + V(x), the gradient being left in scratch[0]."""
+    gradient = scratch[0]
     gradient[:] = 0.0
     laplacian = gradient_laplacian(psi, work, x, gradient)
     squared = 0.0
@@ -26,59 +24,62 @@ def local_energy(system, psi, work, x, gradient):
 
 
 @kernel
-def _local_energies(system, psi, work, x, energies, gradient):
+def _local_energies(system, psi, work, x, energies, scratch):
     for s in range(x.shape[0]):
         refresh(psi, work, x[s])
-        energies[s] = local_energy(system, psi, work, x[s], gradient)
+        energies[s] = local_energy(system, psi, work, x[s], scratch)
 
 
 def local_energies(system: Any, psi: Any, x: np.ndarray) -> np.ndarray:
-    """E_L of configurations, shape (n, n_particles, n_dims) -> (n,)."""
-    energies = np.empty(len(x))
-    _local_energies(system, psi, workspace(psi), np.ascontiguousarray(x), energies, np.empty(x.shape[1:]))
+    """E_L of configurations, shape (n, *system.shape) -> (n,); complex for spins."""
+    x = np.ascontiguousarray(x, dtype=system.configuration_dtype)
+    energies = np.empty(len(x), dtype=system.energy_dtype)
+    _local_energies(system, psi, workspace(psi), x, energies, np.empty((2, *system.shape)))
     return energies
 
 
 class LocalEnergy(NamedTuple):
     """The observer of VMC: local energies, rows for the log-derivatives, configurations.
 
-    All arrays begin with the axes (chain, sample). What has no samples is not recorded; ``gradient`` is scratch.
+    All arrays begin with the axes (chain, sample). What has no samples is not recorded; ``scratch`` is not a result.
     """
 
     system: Any
     energies: np.ndarray
+    imaginary: np.ndarray  # the imaginary parts of the energies
     rows: np.ndarray
     configurations: np.ndarray
-    gradient: np.ndarray
+    scratch: np.ndarray
 
     @classmethod
     def for_chains(
         cls,
         system: Any,
         psi: Any,
-        x: np.ndarray,
+        n_chains: int,
         n_samples: int,
         *,
         energies: bool = True,
         rows: bool = False,
         configurations: bool = False,
     ) -> "LocalEnergy":
-        """Arrays for ``n_samples`` observations of each of the chains x."""
-        n_chains, n_particles, n_dims = x.shape
+        """Arrays for ``n_samples`` observations of each chain."""
         return cls(
             system,
             np.empty((n_chains, n_samples * energies)),
+            np.empty((n_chains, n_samples * energies)),
             np.empty((n_chains, n_samples * rows, row_size(psi))),
-            np.empty((n_chains, n_samples * configurations, n_particles, n_dims)),
-            np.empty((n_chains, 1, n_particles, n_dims)),
+            np.empty((n_chains, n_samples * configurations, *system.shape), dtype=system.configuration_dtype),
+            np.empty((n_chains, 1, 2, *system.shape)),
         )
 
 
 @observe.register(LocalEnergy)
 def _(observer, target, work, x, chain, sample):
     if observer.energies.shape[1] > 0:
-        gradient = observer.gradient[chain, 0]
-        observer.energies[chain, sample] = local_energy(observer.system, target, work, x, gradient)
+        energy = local_energy(observer.system, target, work, x, observer.scratch[chain, 0])
+        observer.energies[chain, sample] = energy.real
+        observer.imaginary[chain, sample] = energy.imag
     if observer.rows.shape[1] > 0:
         write_row(target, work, x, observer.rows[chain, sample])
     if observer.configurations.shape[1] > 0:

@@ -13,11 +13,10 @@ from montecarlo.metropolis import Metropolis
 from montecarlo.statistics import Accumulator, estimate
 from neural.blas import one_blas_thread
 from neural.optimizers import Optimizer, State
+from nqs.checks import DivergedError, VMCWarning, check_arguments, check_energies, one_for_each
 from nqs.energy import LocalEnergy
 from nqs.log_derivatives import Jacobian
-from nqs.proposals.spin_flip import SpinMove
 from nqs.reconfiguration import StochasticReconfiguration
-from nqs.spin_energy import SpinLocalEnergy
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System, check_positive, check_positive_integer
 from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
@@ -25,14 +24,6 @@ from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
 SAMPLES_PER_ROUND = 2**16  # of a measurement, between two records
 ROUNDING = 1e-9  # of an energy, relative: what remains of the error at zero variance
 Observable = Callable[[np.ndarray], np.ndarray]
-
-
-class VMCWarning(UserWarning):
-    """Something that casts doubt on the numbers, with one line of advice."""
-
-
-class DivergedError(ArithmeticError):
-    """A NaN or an infinity; the message says what, where, and what to change."""
 
 
 class Step(NamedTuple):
@@ -106,14 +97,12 @@ class VMC:
         check_positive_integer("n_chains", n_chains)
         if check_positive_integer("n_samples", n_samples) < n_chains:
             raise ValueError(f"expected n_samples >= n_chains, got {n_samples} samples for {n_chains} chains")
-        _check_kinds(system, psi, proposal, optimizer)
-        _check_match(system, psi)
+        check_arguments(system, psi, proposal, optimizer)
         self.system, self.psi, self.optimizer, self.clip = system, psi, optimizer, clip
         if clip is not None:
             check_positive("clip", clip)
         if moves_per_sample is not None:
             check_positive_integer("moves_per_sample", moves_per_sample)
-        self._observer = SpinLocalEnergy if isinstance(system, SpinSystem) else LocalEnergy
         self.samples_per_chain = n_samples // n_chains
         self.moves_per_sample = moves_per_sample
         self.n_burn_in = check_positive_integer("n_burn_in", n_burn_in)
@@ -137,7 +126,7 @@ class VMC:
     def burn_in(self) -> None:
         """Bring fresh chains to equilibrium and tune the proposal; nothing where this was done before."""
         if not self._ready:
-            nothing = self._observer.for_chains(self.system, self.psi, self.chains.x, 0)
+            nothing = LocalEnergy.for_chains(self.system, self.psi, len(self.chains), 0)
             self.chains.burn_in(self.psi, self.n_burn_in, nothing)
             self._ready = True
 
@@ -183,11 +172,11 @@ class VMC:
         return parameters, "gradient"
 
     def _sample(self, n: int, *, rows: bool = False, configurations: bool = False) -> tuple[Any, float]:
-        recorded = self._observer.for_chains(
-            self.system, self.psi, self.chains.x, n, rows=rows, configurations=configurations
+        recorded = LocalEnergy.for_chains(
+            self.system, self.psi, len(self.chains), n, rows=rows, configurations=configurations
         )
         acceptance = self.chains.run(self.psi, recorded, n, self.moves_per_sample)
-        self._check_finite(recorded.energies)
+        check_energies(self.step, recorded.energies)
         return recorded, acceptance
 
     def measure(self, n_samples: int, observables: Mapping[str, Observable] | None = None) -> Measurement:
@@ -223,7 +212,7 @@ class VMC:
             self._measured["acceptance"].update(np.full((1, n), acceptance))
             x = recorded.configurations.reshape(-1, *self.psi.shape)
             for name, observable in observables.items():
-                self._measured[name].update(_one_each(name, observable(x), len(x)).reshape(n_chains, n))
+                self._measured[name].update(one_for_each(name, observable(x), len(x)).reshape(n_chains, n))
             energy = self._measured["energy"].estimate(warn=False)
             yield Progress((done + n) * n_chains, total * n_chains, energy, acceptance)
 
@@ -241,16 +230,6 @@ class VMC:
             )
         self._check(energy, acceptance)
         return Measurement(energy, estimates, acceptance)
-
-    def _check_finite(self, energies: np.ndarray) -> None:
-        if not np.isfinite(energies).all():
-            chain, sample = np.argwhere(~np.isfinite(energies))[0]
-            bad = np.count_nonzero(~np.isfinite(energies))
-            raise DivergedError(
-                f"step {self.step}: {bad} of {energies.size} local energies are not finite, first in chain {chain} "
-                f"at sample {sample}; a smaller learning rate or a larger shift may help, and where particles meet "
-                "the wave function needs the cusp of the interaction"
-            )
 
     def _check(self, energy: Estimate, acceptance: float) -> None:
         """Warn, once of each kind, about what casts doubt on the numbers."""
@@ -310,43 +289,3 @@ def clip_energies(energies: np.ndarray, clip: float | None) -> tuple[np.ndarray,
     median = np.median(energies)
     width = clip * np.mean(np.abs(energies - median))
     return np.clip(energies, median - width, median + width), float(np.mean(np.abs(energies - median) > width))
-
-
-def _one_each(name: str, values: Any, n: int) -> np.ndarray:
-    if np.shape(values) != (n,):
-        raise ValueError(
-            f"expected the observable {name} to return {n} numbers for {n} configurations, one for each, "
-            f"got shape {np.shape(values)}"
-        )
-    return np.asarray(values)
-
-
-def _check_kinds(system: Any, psi: Any, proposal: Any, optimizer: Any) -> None:
-    if not isinstance(system, System | SpinSystem) or not isinstance(psi, WaveFunction):
-        raise TypeError(f"expected a system, then a wave function, got {_kind(system)} and {_kind(psi)}")
-    if isinstance(proposal, (type, Metropolis if isinstance(system, SpinSystem) else SpinMove)):
-        raise TypeError(f"expected a proposal for {_kind(system)}, got {_kind(proposal)}")
-    if not isinstance(optimizer, StochasticReconfiguration | Optimizer):
-        raise TypeError(f"expected an optimizer such as StochasticReconfiguration(0.05), got {_kind(optimizer)}")
-
-
-def _kind(found: Any) -> str:
-    return f"the class {found.__name__} itself" if isinstance(found, type) else type(found).__name__
-
-
-def _check_match(system: System | SpinSystem, psi: WaveFunction) -> None:
-    if isinstance(system, SpinSystem):
-        system.check(psi)
-    elif psi.shape != (system.n_particles, system.n_dims):
-        raise ValueError(
-            f"expected a wave function of {system.n_particles} particles in {system.n_dims} dimensions, "
-            f"got one for (n_particles, n_dims) = {psi.shape}"
-        )
-    if not np.isfinite(psi.parameters).all():
-        bad = [name for name, array in psi.named_parameters().items() if not np.isfinite(array).all()]
-        raise ValueError(f"expected finite parameters, got NaN or infinity in {', '.join(bad)}")
-    if getattr(system, "fermions", False) and psi.shape[0] > 2:
-        raise ValueError(
-            f"expected a wave function that is antisymmetric for {psi.shape[0]} fermions, "
-            f"got {type(psi).__name__}; two of opposite spin, or statistics='boson', are possible"
-        )

@@ -8,7 +8,8 @@ from montecarlo.lattices import Chain, Lattice
 from nqs.exact.bethe_ansatz import heisenberg_ring
 from nqs.spins import ratio
 from nqs.systems.pauli_sum import PauliSum
-from nqs.systems.spin_system import SpinSystem, check_finite, check_lattice, local_energy
+from nqs.systems.spin_system import SpinSystem, check_finite, check_lattice
+from nqs.systems.system import local_energy
 
 
 class _Fields(NamedTuple):

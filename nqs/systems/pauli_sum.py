@@ -8,7 +8,8 @@ import numpy as np
 
 from neural.jit import kernel
 from nqs.spins import ratio
-from nqs.systems.spin_system import SpinSystem, local_energy
+from nqs.systems.spin_system import SpinSystem
+from nqs.systems.system import local_energy
 
 Term = tuple[complex, str]
 TOLERANCE = 1e-12

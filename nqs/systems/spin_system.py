@@ -2,15 +2,14 @@
 
 A configuration is an int8 vector of n_sites numbers +-1, the eigenvalues of sigma^z. A system is a NamedTuple of
 numbers and arrays with the field ``translations``, the lattice translations it commutes with (permutations, shape
-(n_translations, n_sites)), and three functions compiled into the sampler and the local energy.
+(n_translations, n_sites)), for which ``local_energy`` of ``nqs.systems.system`` is registered:
+E_L = sum_x' <x|H|x'> psi(x') / psi(x), a complex number.
 """
 
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from neural.jit import generic
 
 if TYPE_CHECKING:
     from montecarlo.lattices import Lattice
@@ -26,6 +25,8 @@ class SpinSystem:
 
     __slots__ = ()
     translations: np.ndarray
+    configuration_dtype = np.int8
+    energy_dtype = np.complex128
 
     @property
     def n_sites(self) -> int:
@@ -80,12 +81,6 @@ class SpinSystem:
                 SignProblemWarning,
                 stacklevel=4,
             )
-
-
-@generic
-def local_energy(system: Any, psi: Any, work: Any, x: np.ndarray, scratch: np.ndarray) -> complex:
-    """E_L = sum_x' <x|H|x'> psi(x') / psi(x); ``work`` belongs to x, ``scratch`` has shape (2, n_sites)."""
-    ...
 
 
 def check_lattice(lattice: "Lattice") -> "Lattice":

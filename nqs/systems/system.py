@@ -22,6 +22,13 @@ class System:
     __slots__ = ()
     n_particles: int
     n_dims: int
+    configuration_dtype = np.float64
+    energy_dtype = np.float64
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of a configuration: (n_particles, n_dims)."""
+        return self.n_particles, self.n_dims
 
     @property
     def exact_energy(self) -> float | None:
@@ -41,6 +48,12 @@ class System:
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Normally distributed particles of the size of the cloud, shape (n, n_particles, n_dims)."""
         return generator.standard_normal((n, self.n_particles, self.n_dims)) * self.length
+
+
+@generic
+def local_energy(system: Any, psi: Any, work: Any, x: np.ndarray, scratch: np.ndarray) -> Any:
+    """E_L(x) = (H psi)(x) / psi(x); ``work`` belongs to x, ``scratch`` has at least 2 rows of the shape of x."""
+    ...
 
 
 @generic

@@ -9,7 +9,8 @@ from neural.jit import kernel
 from nqs.exact.free_fermions import transverse_field_chain
 from nqs.spins import multiply_flip_ratios
 from nqs.systems.pauli_sum import PauliSum
-from nqs.systems.spin_system import SpinSystem, check_finite, check_lattice, local_energy
+from nqs.systems.spin_system import SpinSystem, check_finite, check_lattice
+from nqs.systems.system import local_energy
 
 NO_CHAIN, OPEN_CHAIN, RING = 0, 1, 2
 

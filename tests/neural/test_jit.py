@@ -254,10 +254,15 @@ PROGRAM = """
 
 TRAP = """
     from typing import NamedTuple
-    from nqs.systems.system import potential
+    from nqs.systems.system import System, potential
 
-    class Quartic(NamedTuple):
+    class Fields(NamedTuple):
         base: tuple
+        n_particles: int = 1
+        n_dims: int = 1
+
+    class Quartic(System, Fields):
+        __slots__ = ()
 
     @potential.register(Quartic)
     def _(system, x):

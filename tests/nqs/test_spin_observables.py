@@ -6,9 +6,9 @@ import pytest
 import nqs
 from montecarlo.statistics import estimate
 from nqs import spin_observables as observables
+from nqs.energy import local_energies
 from nqs.exact import FullSummation, lowest
 from nqs.exact.diagonalisation import spins_of
-from nqs.spin_energy import local_energies
 
 LATTICE = nqs.Chain(6)
 RING = nqs.TransverseFieldIsing(LATTICE, h=0.8)

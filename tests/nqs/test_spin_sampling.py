@@ -7,10 +7,10 @@ from scipy.stats import chi2
 import nqs
 from montecarlo.chains import Chains
 from montecarlo.metropolis import log_proposal_ratio
+from nqs.energy import LocalEnergy, local_energies
 from nqs.exact import lowest, matrix
 from nqs.exact.diagonalisation import spins_of, states_of
 from nqs.proposals.spin_flip import SpinFlip
-from nqs.spin_energy import SpinLocalEnergy, local_energies
 from nqs.vmc import energy_gradient
 from nqs.wavefunctions.wavefunction import jacobian
 
@@ -34,8 +34,8 @@ def sample(system, psi, proposal, n_samples: int) -> np.ndarray:
     """Configurations far apart in each chain, shape (n, n_sites)."""
     x = system.first_configurations(64, np.random.default_rng(1))
     chains = Chains(x, proposal, seed=2, threads=1)
-    observer = SpinLocalEnergy.for_chains(system, psi, x, n_samples, energies=False, configurations=True)
-    chains.run(psi, SpinLocalEnergy.for_chains(system, psi, x, 0), 1, 50 * N)
+    observer = LocalEnergy.for_chains(system, psi, len(x), n_samples, energies=False, configurations=True)
+    chains.run(psi, LocalEnergy.for_chains(system, psi, len(x), 0), 1, 50 * N)
     chains.run(psi, observer, n_samples, 15 * N)
     return observer.configurations.reshape(-1, N)
 

@@ -9,9 +9,9 @@ import pytest
 import nqs
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
+from nqs.energy import local_energies
 from nqs.exact import matrix
 from nqs.exact.diagonalisation import spins_of
-from nqs.spin_energy import local_energies
 from nqs.wavefunctions.wavefunction import jacobian, log_psi, log_ratio, row_size, write_row
 from tests.nqs.convergence import assert_second_order
 

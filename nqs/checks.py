@@ -1,0 +1,77 @@
+"""What VMC refuses, what stops it, and what it warns of."""
+
+from typing import Any
+
+import numpy as np
+
+from montecarlo.metropolis import Metropolis
+from neural.optimizers import Optimizer
+from nqs.proposals.spin_flip import SpinMove
+from nqs.reconfiguration import StochasticReconfiguration
+from nqs.systems.spin_system import SpinSystem
+from nqs.systems.system import System
+from nqs.wavefunctions.wavefunction import WaveFunction
+
+
+class VMCWarning(UserWarning):
+    """Something that casts doubt on the numbers, with one line of advice."""
+
+
+class DivergedError(ArithmeticError):
+    """A NaN or an infinity; the message says what, where, and what to change."""
+
+
+def check_arguments(system: Any, psi: Any, proposal: Any, optimizer: Any) -> None:
+    """A TypeError or ValueError for what does not belong together."""
+    if not isinstance(system, System | SpinSystem) or not isinstance(psi, WaveFunction):
+        raise TypeError(f"expected a system, then a wave function, got {_kind(system)} and {_kind(psi)}")
+    if isinstance(proposal, (type, Metropolis if isinstance(system, SpinSystem) else SpinMove)):
+        raise TypeError(f"expected a proposal for {_kind(system)}, got {_kind(proposal)}")
+    if not isinstance(optimizer, StochasticReconfiguration | Optimizer):
+        raise TypeError(f"expected an optimizer such as StochasticReconfiguration(0.05), got {_kind(optimizer)}")
+    if isinstance(system, SpinSystem):
+        system.check(psi)
+    else:
+        _check_particles(system, psi)
+    if not np.isfinite(psi.parameters).all():
+        bad = [name for name, array in psi.named_parameters().items() if not np.isfinite(array).all()]
+        raise ValueError(f"expected finite parameters, got NaN or infinity in {', '.join(bad)}")
+
+
+def _check_particles(system: System, psi: WaveFunction) -> None:
+    if psi.shape != system.shape:
+        raise ValueError(
+            f"expected a wave function of {system.n_particles} particles in {system.n_dims} dimensions, "
+            f"got one for (n_particles, n_dims) = {psi.shape}"
+        )
+    if getattr(system, "fermions", False) and psi.shape[0] > 2:
+        raise ValueError(
+            f"expected a wave function that is antisymmetric for {psi.shape[0]} fermions, "
+            f"got {type(psi).__name__}; two of opposite spin, or statistics='boson', are possible"
+        )
+
+
+def _kind(found: Any) -> str:
+    return f"the class {found.__name__} itself" if isinstance(found, type) else type(found).__name__
+
+
+def check_energies(step: int, energies: np.ndarray) -> None:
+    """A DivergedError for local energies, shape (n_chains, n_samples), that are not all finite."""
+    if not np.isfinite(energies).all():
+        chain, sample = np.argwhere(~np.isfinite(energies))[0]
+        bad = np.count_nonzero(~np.isfinite(energies))
+        raise DivergedError(
+            f"step {step}: {bad} of {energies.size} local energies are not finite, first in chain {chain} "
+            f"at sample {sample}; a smaller learning rate or a larger shift may help, and where particles meet "
+            "the wave function needs the cusp of the interaction"
+        )
+
+
+def one_for_each(name: str, values: Any, n: int) -> np.ndarray:
+    """The values of an observable, shape (n,), or a ValueError."""
+    if np.shape(values) != (n,):
+        raise ValueError(
+            f"expected the observable {name} to return {n} numbers for {n} configurations, one for each, "
+            f"got shape {np.shape(values)}"
+        )
+    return np.asarray(values)
