@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from montecarlo.metropolis import Metropolis, log_proposal_ratio, moves_per_sweep, noise_per_move, propose
+from montecarlo.metropolis import log_proposal_ratio, propose
+from nqs.proposals.particle_move import ParticleMove
 from nqs.systems.system import check_positive
 from nqs.wavefunctions.wavefunction import drift, proposed_drift
 
@@ -13,7 +14,7 @@ class _Fields(NamedTuple):
     step: float
 
 
-class Langevin(Metropolis, _Fields):
+class Langevin(ParticleMove, _Fields):
     """x'_i = x_i + v_i step + sqrt(step) xi with the drift v_i = grad_i log |psi| and standard normal xi.
 
     The ratio of proposals is that of the Green functions of the Fokker-Planck equation,
@@ -31,16 +32,6 @@ class Langevin(Metropolis, _Fields):
 
     def __new__(cls, step: float = 0.3) -> "Langevin":
         return cls._make((check_positive("step", step),))
-
-
-@noise_per_move.register(Langevin)
-def _(proposal, target):
-    return target.shape[1], 1
-
-
-@moves_per_sweep.register(Langevin)
-def _(proposal, target):
-    return target.shape[0]
 
 
 @propose.register(Langevin)

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from montecarlo.metropolis import Metropolis, log_proposal_ratio, moves_per_sweep, noise_per_move, propose
+from montecarlo.metropolis import log_proposal_ratio, propose
+from nqs.proposals.particle_move import ParticleMove
 from nqs.systems.system import check_positive
 
 
@@ -10,7 +11,7 @@ class _Fields(NamedTuple):
     step: float
 
 
-class RandomWalk(Metropolis, _Fields):
+class RandomWalk(ParticleMove, _Fields):
     """x'_i = x_i + step * xi with standard normal xi; symmetric, so that the ratio of proposals is 1.
 
     ``step``, in units of length, is where the tuning in burn-in starts. Raises ``ValueError`` unless it is positive.
@@ -21,16 +22,6 @@ class RandomWalk(Metropolis, _Fields):
 
     def __new__(cls, step: float = 0.5) -> "RandomWalk":
         return cls._make((check_positive("step", step),))
-
-
-@noise_per_move.register(RandomWalk)
-def _(proposal, target):
-    return target.shape[1], 1
-
-
-@moves_per_sweep.register(RandomWalk)
-def _(proposal, target):
-    return target.shape[0]
 
 
 @propose.register(RandomWalk)
