@@ -1,4 +1,4 @@
-"""Compiled feed-forward networks with one output, such as log psi(x): one input at a time.
+"""Compiled feed-forward networks, most with one output such as log psi(x): one input at a time.
 
 Each function takes the network, a ``workspace`` made once for each thread, and the input x, a contiguous vector of
 shape (d_in,), and allocates nothing. The formulas for batches are in ``neural.feedforward``.
@@ -34,13 +34,15 @@ class Workspace(NamedTuple):
     curvature: Array
 
 
-def workspace(net: FeedForward, n_directions: int = 0) -> Workspace:
+def workspace(net: FeedForward, n_directions: int = 0, n_outputs: int = 1) -> Workspace:
     """Space for the kernels on ``net``; ``n_directions`` is that of ``laplacian_along``, if it is used.
 
-    Raises ``ValueError`` unless the network has one output.
+    Only ``continue_from_first`` is for networks of several outputs. Raises ``ValueError`` unless there are
+    ``n_outputs`` of them.
     """
-    if net.sizes[-1] != 1:
-        raise ValueError(f"the kernels are for networks with one output, this one has {net.sizes[-1]}")
+    if net.sizes[-1] != n_outputs:
+        expected = "one output" if n_outputs == 1 else f"{n_outputs} outputs"
+        raise ValueError(f"the kernels are for networks with {expected}, this one has {net.sizes[-1]}")
     total, widest = net.sizes.sum(), net.sizes.max()
     n = max(int(net.sizes[0]), n_directions)
     rows = (2 + n + n % 2) * widest  # a, J and D; ``_product`` takes two at a time
@@ -58,13 +60,22 @@ def workspace(net: FeedForward, n_directions: int = 0) -> Workspace:
 @kernel
 def value(net: FeedForward, work: Workspace, x: Array) -> float:
     """The output for one input x, shape (d_in,)."""
-    start, position, n_in = 0, x.size, x.size
+    n, width = x.size, net.sizes[1]
     _copy(x, work.values)
+    _affine(net.theta[: (n + 1) * width], x, work.values[n : n + width])
+    return continue_from_first(net, work)
+
+
+@kernel
+def continue_from_first(net: FeedForward, work: Workspace) -> float:
+    """The last output, where z_1 stands in ``work.values`` behind the inputs; all are the last ``work.values``."""
+    start, position, n_in = 0, int(net.sizes[0]), int(net.sizes[0])
     for l in range(net.codes.size):
         n_out = net.sizes[l + 1]
         stop, end = start + (n_in + 1) * n_out, position + n_out
         z = work.values[position:end]
-        _affine(net.theta[start:stop], work.values[position - n_in : position], z)
+        if l > 0:
+            _affine(net.theta[start:stop], work.values[position - n_in : position], z)
         activate(net.codes[l], z, work.slopes[position:end], work.curvature)
         start, position, n_in = stop, end, n_out
     return work.values[position - 1]

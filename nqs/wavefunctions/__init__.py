@@ -5,6 +5,8 @@ from nqs.wavefunctions.gaussian_rbm import GaussianRBM
 from nqs.wavefunctions.neural import Neural
 from nqs.wavefunctions.pade_jastrow import PadeJastrow
 from nqs.wavefunctions.slater import Slater
+from nqs.wavefunctions.spin_jastrow import SpinJastrow
+from nqs.wavefunctions.spin_neural import SpinNeural
 from nqs.wavefunctions.spin_rbm import SpinRBM
 from nqs.wavefunctions.spin_state import SpinState
 from nqs.wavefunctions.symmetric_rbm import SymmetricRBM
@@ -17,6 +19,8 @@ __all__ = [
     "PadeJastrow",
     "Product",
     "Slater",
+    "SpinJastrow",
+    "SpinNeural",
     "SpinRBM",
     "SpinState",
     "SymmetricRBM",

@@ -1,6 +1,7 @@
 """Every Jacobian is the matrix that it stands for."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import nqs
 from nqs.log_derivatives import Blocks, Dense, Jacobian, Outer
 from nqs.reconfiguration import Centred
+from nqs.wavefunctions.spin_jastrow import PairJacobian
 from nqs.wavefunctions.wavefunction import jacobian
 
 N_SAMPLES = 7
@@ -28,6 +30,7 @@ JACOBIANS: dict[str, Callable[[], Jacobian | Centred]] = {
     "Blocks of one": lambda: Blocks((Dense(normal((N_SAMPLES, 1))),)),
     "Blocks of Blocks": lambda: Blocks((of_rbm(), Blocks((Dense(normal((N_SAMPLES, 2))), of_rbm())))),
     "GaussianRBM": of_rbm,
+    "PairJacobian": lambda: PairJacobian(np.sign(normal((N_SAMPLES, 5)))),
     "Centred": lambda: Centred(of_rbm()),
 }
 
@@ -44,6 +47,13 @@ def test_products_equal_those_of_the_dense_matrix(operator):
     np.testing.assert_allclose(operator.matvec(v), dense @ v, rtol=0, atol=1e-13)
     np.testing.assert_allclose(operator.rmatvec(u), dense.T @ u, rtol=0, atol=1e-13)
     np.testing.assert_allclose(operator.gram(), dense @ dense.T, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["Dense", "Outer", "Blocks", "GaussianRBM", "PairJacobian"])
+def test_lower_triangle_up_to_a_constant(name):
+    operator: Any = JACOBIANS[name]()
+    difference = np.tril(operator.lower_gram() - operator.gram())
+    np.testing.assert_allclose(difference, np.tril(np.full_like(difference, difference[0, 0])), atol=1e-13)
 
 
 def test_transpose(operator):

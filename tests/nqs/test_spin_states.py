@@ -30,8 +30,10 @@ STATES: dict[str, Callable[[], nqs.SpinState]] = {
     "SymmetricRBM complex": lambda: nqs.SymmetricRBM(
         RING, 1, permutations=nqs.Chain(6).symmetries[::2], seed=6, scale=0.2
     ),
-    "SpinRBM complex * SpinRBM real": lambda: (
-        nqs.SpinRBM(RING, 1, seed=3, scale=0.3) * nqs.SpinRBM(RING, 0.5, dtype=float, seed=4, scale=0.3)
+    "SpinJastrow real": lambda: nqs.SpinJastrow(RING, dtype=float, seed=7, scale=0.3),
+    "SpinNeural complex": lambda: nqs.SpinNeural(RING, (5, 4), seed=9, scale=0.8),
+    "SpinRBM real * SpinJastrow complex": lambda: (
+        nqs.SpinRBM(RING, 0.5, dtype=float, seed=4, scale=0.3) * nqs.SpinJastrow(RING, seed=8, scale=0.2)
     ),
 }
 HAMILTONIANS = [
@@ -55,6 +57,22 @@ def test_log_psi_of_a_machine():
         expected = np.exp(ALL @ a) * np.cosh(b + ALL @ w).prod(axis=1)
         np.testing.assert_allclose(np.exp(psi.log_psi(ALL)), expected, rtol=1e-12)
         assert np.iscomplexobj(psi.log_psi(ALL)) == psi.is_complex
+
+
+def test_log_psi_of_a_jastrow_factor():
+    psi: Any = STATES["SpinJastrow real"]()
+    pairs = [x[i] * x[j] for x in ALL.astype(float) for i in range(6) for j in range(i + 1, 6)]
+    expected = ALL @ psi.real.bias + np.reshape(pairs, (64, 15)) @ psi.real.couplings
+    np.testing.assert_allclose(psi.log_psi(ALL), expected, rtol=1e-12)
+
+
+def test_log_psi_of_a_network():
+    psi: Any = STATES["SpinNeural complex"]()
+    (first, second, last), biases = psi.net.weights, psi.net.biases
+    outputs = np.tanh(np.tanh(ALL @ first + biases[0]) @ second + biases[1]) @ last + biases[2]
+    np.testing.assert_allclose(psi.log_psi(ALL), outputs[:, 0] + 1j * outputs[:, 1], rtol=1e-12)
+    positive = nqs.SpinNeural(RING, (5,), dtype=float)
+    assert not positive.is_complex
 
 
 def test_ratios_of_moves_of_one_and_many_sites(psi):
@@ -113,10 +131,14 @@ def test_symmetric_machines(lattice):
     assert np.abs(some).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["SpinRBM complex", "SymmetricRBM complex"])
-def test_complex_parameters_are_holomorphic(name):
+@pytest.mark.parametrize(
+    "make",
+    [STATES["SpinRBM complex"], STATES["SymmetricRBM complex"], lambda: nqs.SpinJastrow(RING, scale=0.2)],
+    ids=["SpinRBM", "SymmetricRBM", "SpinJastrow"],
+)
+def test_complex_parameters_are_holomorphic(make):
     """d log psi / d Im = i d log psi / d Re for each parameter."""
-    psi = STATES[name]()
+    psi = make()
     real, imaginary = np.split(psi.log_derivatives(ALL), 2, axis=1)
     np.testing.assert_array_equal(imaginary, 1j * real)
 
@@ -127,18 +149,14 @@ def test_parameters_there_and_back(psi):
 
 
 @kernel
-def _walk(psi, work, x, moves, log_ratios):
-    """Carry out moves one after the other; the sum of their log ratios."""
+def _walk(psi, work, x, moves, log_ratios, row):
+    """Carry out moves one after the other and note their log ratios; in the end write a row."""
     refresh(psi, work, x)
     for m in range(moves.shape[0]):
         log_ratios[m] = log_ratio(psi, work, x, 0, moves[m])
         accept(psi, work, x, 0, moves[m])
         for k in range(1, moves[m, 0] + 1):
             x[moves[m, k]] = -x[moves[m, k]]
-
-
-@kernel
-def _last_row(psi, work, x, row):
     write_row(psi, work, x, row)
 
 
@@ -148,11 +166,9 @@ def test_thousands_of_updates_drift_little(psi):
     moves = MOVES[generator.integers(len(MOVES), size=3000)].copy()
     moves[:, 1:] = (moves[:, 1:] + generator.integers(6, size=(3000, 1))) % 6
     x, work, log_ratios = ALL[11].copy(), workspace(psi), np.empty(3000)
-    before = psi.log_psi(x)
-    _walk(psi, work, x, moves, log_ratios)
+    before, row = psi.log_psi(x), np.empty(row_size(psi))
+    _walk(psi, work, x, moves, log_ratios, row)
     assert log_ratios.sum() == pytest.approx(np.real(psi.log_psi(x) - before), abs=1e-8)
-    row = np.empty(row_size(psi))
-    _last_row(psi, work, x, row)
     found = jacobian(psi, row[None]).dense()[0]
     np.testing.assert_allclose(found, psi.log_derivatives(x), atol=1e-8)
 
@@ -163,10 +179,8 @@ def test_saturated_units_come_back():
     psi = psi._replace(real=psi.real._replace(weights=np.full((6, 1), 4.0), hidden_bias=np.array([0.5])))
     x, work = -ALL[-1], workspace(psi)
     moves = np.array([[1, site] for turn in range(20) for site in (*range(6), *range(6))])
-    log_ratios = np.empty(len(moves))
-    _walk(psi, work, x, moves, log_ratios)
-    row = np.empty(row_size(psi))
-    _last_row(psi, work, x, row)
+    log_ratios, row = np.empty(len(moves)), np.empty(row_size(psi))
+    _walk(psi, work, x, moves, log_ratios, row)
     assert row[6] == pytest.approx(np.tanh(0.5 + x.sum() * 4.0), rel=1e-9)
     assert abs(log_ratios.sum()) < 1e-8
 
@@ -199,6 +213,8 @@ def test_a_warning_where_signs_are_needed():
         (lambda: nqs.Heisenberg(nqs.Chain(4)).check(nqs.SpinRBM(RING)), "expected a wave function of 4 sites"),
         (lambda: nqs.SymmetricRBM(RING, 1, permutations=np.zeros((2, 6), int)), "expected permutations of 6 sites"),
         (lambda: nqs.SymmetricRBM(RING, 0), "expected alpha to be a whole number"),
+        (lambda: nqs.SpinNeural(RING, ()), "expected the widths of the hidden layers"),
+        (lambda: nqs.SpinNeural(RING, (4, 0)), "expected hidden to be a whole number"),
         (lambda: nqs.SpinFlip(1.0), "expected global_flips to be at least 0 and below 1"),
     ],
 )
