@@ -5,4 +5,10 @@ A new one is a file with ``EXPERIMENT = lesson(...)`` and a line here.
 
 LESSONS = {
     "perceptron-iris": ("runs.lessons.perceptron_iris", "one neuron tells two flowers apart"),
+    "or-gate": ("runs.lessons.or_gate", "threshold units learn OR by error propagation"),
+    "linear-fit": ("runs.lessons.linear_fit", "one rectified neuron learns a straight line"),
+    "logistic": ("runs.lessons.logistic", "logistic regression by gradient descent"),
+    "least-squares": ("runs.lessons.least_squares", "ordinary, ridge and lasso: closed forms, bias and variance"),
+    "autodiff": ("runs.lessons.autodiff", "derivatives of programs, forwards and backwards"),
+    "optimizers": ("runs.lessons.optimizers", "seven optimizers on valleys and digits, and vanishing gradients"),
 }

@@ -24,13 +24,13 @@ from ..result import Measurement
 
 
 class Finding(NamedTuple):
-    """A number that a lesson found, and what it is held to.
+    """A number, or an array of no axes, that a lesson found, and what it is held to.
 
     ``reference`` is the published or exact value, met within ``tolerance`` or, without one, within four standard
     errors; ``least`` and ``most`` are bounds. ``error`` is the standard error of the value, 0 for none.
     """
 
-    value: float
+    value: Any
     reference: float | None = None
     tolerance: float | None = None
     least: float | None = None
@@ -44,7 +44,7 @@ class Finding(NamedTuple):
         return Measurement(estimate, self.unit, self.reference, self.least, self.most)
 
 
-def printed(value: float, digits: str) -> Finding:
+def printed(value: Any, digits: str) -> Finding:
     """A value beside a published number, to be met to half a unit of its last digit."""
     decimals = len(digits.partition(".")[2])
     return Finding(value, float(digits), 0.5 * 10.0**-decimals)

@@ -112,3 +112,50 @@ def test_the_worked_step_of_the_perceptron(quickly):
     assert round(found["worked_loss"], 4) == 0.9961
     assert found["worked_update"] == pytest.approx(-0.02 * 0.998053939**2 * (1 - 0.998053939) * 5.1, rel=1e-6)
     assert (found["wrong_before"], found["wrong"]) == (50, 0)
+
+
+def test_the_worked_step_of_the_or_gate(quickly):
+    found = {name: round(value, 12) for name, value in values(quickly("or-gate")).items()}
+    assert (found["worked_output_before"], found["worked_sum_as_printed"]) == (-0.2, 2.9)
+    assert (found["worked_v1"], found["worked_v2"]) == (-0.6, 2.4)
+    assert (found["worked_w12"], found["worked_w22"]) == (-0.4, 3.5)
+    assert (found["worked_output_after"], found["wrong"], found["epochs_needed"]) == (2.4, 0, 3)
+
+
+def test_the_first_losses_of_the_linear_fit(quickly):
+    """By hand: 0.125^2 and the squares of 0.1395, 0.14025, 0.141; then from w = 0.50331875, b = -0.129585."""
+    result = quickly("linear-fit")
+    first = 0.125**2 + 0.1395**2 + 0.14025**2 + 0.141**2
+    second = sum((t / 2 - max(0.0, 0.50331875 * t - 0.129585)) ** 2 for t in (0, 0.25, 0.5, 0.75, 1))
+    np.testing.assert_allclose(result.trace["loss"][:2], [first, second], rtol=1e-12)
+    assert round(first, 4) == 0.0746
+    found = values(result)
+    assert found["last_loss"] < 2e-7
+    assert (found["steps_with_mean"], found["steps_with_sum"]) == (988, 198)
+
+
+def test_closed_forms_of_least_squares_agree_with_scikit_learn(quickly):
+    found = values(quickly("least-squares"))
+    assert max(found[f"{name}_of_peer"] for name in ("ordinary", "ridge", "lasso")) < 1e-10
+    assert found["bias_plus_variance"] < 1e-12
+
+
+def test_logistic_regression_finds_the_coefficients_of_scikit_learn(quickly):
+    measured = quickly("logistic").measurement
+    for name in ("w1", "w2", "b"):
+        peer = measured[f"{name}_of_peer"]
+        assert peer.exact is not None
+        assert abs(peer.estimate.mean - peer.exact) < 1e-4
+        assert abs(measured[name].estimate.z(measured[name].exact or 0.0)) < 4
+
+
+def test_the_worked_derivatives(quickly):
+    found = values(quickly("autodiff"))
+    for mode in ("forward", "reverse"):
+        assert (found[f"dz_dx_{mode}"], found[f"dz_dy_{mode}"]) == (7, 8)
+        assert found[f"network_{mode}"] < 1e-13
+
+
+def test_the_sigmoid_loses_at_least_three_quarters_of_its_gradient_in_each_layer(quickly):
+    found = values(quickly("optimizers"))
+    assert found["gradient_per_layer_sigmoid"] < 0.25 < min(found[f"gradient_per_layer_{f}"] for f in ("tanh", "relu"))
