@@ -4,6 +4,7 @@ from nqs.wavefunctions.gaussian import Gaussian
 from nqs.wavefunctions.gaussian_rbm import GaussianRBM
 from nqs.wavefunctions.neural import Neural
 from nqs.wavefunctions.pade_jastrow import PadeJastrow
+from nqs.wavefunctions.pair_network import PairNetwork
 from nqs.wavefunctions.slater import Slater
 from nqs.wavefunctions.spin_jastrow import SpinJastrow
 from nqs.wavefunctions.spin_neural import SpinNeural
@@ -17,6 +18,7 @@ __all__ = [
     "GaussianRBM",
     "Neural",
     "PadeJastrow",
+    "PairNetwork",
     "Product",
     "Slater",
     "SpinJastrow",

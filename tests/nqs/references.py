@@ -65,6 +65,17 @@ def _(psi, parameters, x):
     return total
 
 
+@log_psi.register(nqs.PairNetwork)
+def _(psi, parameters, x):
+    weights, output, total = parameters["weights"], parameters["output"], torch.zeros(())
+    for i, j in itertools.combinations(range(len(x)), 2):
+        kind = int(psi.n_up >= 0 and (i < psi.n_up) == (j < psi.n_up))
+        u, first, second = (torch.sqrt(1 + (y**2).sum() / psi.length**2) for y in (x[i] - x[j], x[i], x[j]))
+        inputs = torch.stack([u, first + second, (first - second) ** 2, torch.ones(())])
+        total = total + output[kind] @ torch.tanh(inputs @ weights[kind])
+    return total
+
+
 @log_psi.register(nqs.Neural)
 def _(psi, parameters, x):
     if len(psi.exponents):

@@ -49,6 +49,8 @@ WAVE_FUNCTIONS: dict[str, Callable[[], nqs.WaveFunction]] = {
     "PadeJastrow bosons": lambda: nqs.PadeJastrow(TRAP, beta=0.7),
     "PadeJastrow two electrons": lambda: nqs.PadeJastrow(DOT),
     "PadeJastrow four electrons": lambda: nqs.PadeJastrow(FOUR_ELECTRONS)._replace(log_beta=np.array([0.1, -0.4])),
+    "PairNetwork bosons": lambda: nqs.PairNetwork(TRAP, n_hidden=4, seed=3, scale=0.5),
+    "PairNetwork four electrons": lambda: nqs.PairNetwork(FOUR_ELECTRONS, n_hidden=3, seed=3, scale=0.5, length=0.7),
     "Slater": lambda: nqs.Slater(SIX_ELECTRONS, omega=0.8),
     "Slater open shell": lambda: nqs.Slater(SPINS),
     "Neural": lambda: neural(TRAP),
