@@ -7,7 +7,7 @@ import numpy as np
 from montecarlo.metropolis import workspace
 from neural.jit import kernel
 from neural.special import exp
-from nqs.systems.system import System, check_particles, check_positive, check_positive_integer
+from nqs.systems.system import SPINLESS, System, check_particles, check_positive, check_positive_integer
 from nqs.wavefunctions.pair_product import (
     GENERAL,
     LAPLACIAN,
@@ -73,7 +73,7 @@ class PairNetwork(PairProduct, _Fields):
         n_hidden = check_positive_integer("n_hidden", n_hidden)
         unit = float(system.length.mean()) * np.sqrt(2)
         unit = check_positive("length", unit if length is None else length)
-        n_up = getattr(system, "n_up", -1)
+        n_up = getattr(system, "n_up", SPINLESS)
         kinds = spin_kinds(system.n_particles, n_up)
         rng = np.random.default_rng(seed)
         weights = rng.uniform(-1, 1, (kinds, 4, n_hidden))
@@ -171,7 +171,6 @@ def _(psi):
 
 @write_row.register(PairNetwork)
 def _(psi, work, x, row):
-    kinds, _, n_hidden = psi.weights.shape
     slopes = row[: psi.weights.size].reshape(psi.weights.shape)
     values = row[psi.weights.size :].reshape(psi.output.shape)
     row[:] = 0.0

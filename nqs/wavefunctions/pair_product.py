@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from montecarlo.metropolis import accept, refresh, workspace
+from montecarlo.metropolis import accept, refresh
 from neural.jit import generic, kernel
 from nqs.log_derivatives import Dense
 from nqs.systems.system import SPINLESS
