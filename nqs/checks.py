@@ -44,11 +44,16 @@ def _check_particles(system: System, psi: WaveFunction) -> None:
             f"expected a wave function of {system.n_particles} particles in {system.n_dims} dimensions, "
             f"got one for (n_particles, n_dims) = {psi.shape}"
         )
-    if getattr(system, "fermions", False) and psi.shape[0] > 2:
+    if _has_equal_spins(system) and not psi.antisymmetric:
         raise ValueError(
             f"expected a wave function that is antisymmetric for {psi.shape[0]} fermions, "
-            f"got {type(psi).__name__}; two of opposite spin, or statistics='boson', are possible"
+            f"got {type(psi).__name__}: multiply it with nqs.Slater(system)"
         )
+
+
+def _has_equal_spins(system: Any) -> bool:
+    """Whether two of the particles are fermions of the same spin."""
+    return getattr(system, "fermions", False) and max(system.n_up, system.n_particles - system.n_up) > 1
 
 
 def _kind(found: Any) -> str:

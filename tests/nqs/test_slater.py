@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 import nqs
+from montecarlo.chains import Chains, Configurations
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import COMPILED, kernel
 from nqs.energy import local_energies
 from nqs.wavefunctions.determinants import lowest_states
 from nqs.wavefunctions.wavefunction import log_ratio
+from tests.helpers_sampling import assert_mean
 
 pytestmark = pytest.mark.interpreted
 
@@ -101,6 +103,19 @@ def test_rounding_errors_of_the_inverse_are_bounded():
     _walk(psi, work, rng.standard_normal((20, 2)), 1.5 * rng.standard_normal((20_000 if COMPILED else 500, 2)))
     for spin in (slice(0, 10), slice(10, 20)):
         np.testing.assert_allclose(work.orbitals[spin] @ work.inverse[spin].T, np.eye(10), atol=1e-9)
+
+
+def test_chains_leave_a_node_and_draw_from_the_density():
+    """Three equal spins on a line that start 1e-4 apart: sum_i x_i^2 = (1 + 3 + 5) / 2 in the mean, by the virial."""
+    trap = nqs.HarmonicOscillator(3, 1, statistics="fermion", n_up=3)
+    n_samples = 2000 if COMPILED else 100
+    first = 1e-4 * np.arange(3.0)[None, :, None] + np.random.default_rng(6).standard_normal((40, 1, 1))
+    chains = Chains(first, nqs.Langevin(0.3), seed=6)
+    chains.run(nqs.Slater(trap), Configurations(np.empty((40, 0, 3, 1))), 100)
+    x = Configurations(np.empty((40, n_samples, 3, 1)))
+    acceptance = chains.run(nqs.Slater(trap), x, n_samples)
+    assert 0.5 < acceptance < 0.95
+    assert_mean(np.square(x.out).sum(axis=(2, 3)), 4.5)
 
 
 def test_only_fermions_have_a_determinant():

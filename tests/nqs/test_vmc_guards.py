@@ -107,7 +107,11 @@ def test_observables_that_cannot_be_measured(observables, message):
                 nqs.RandomWalk(),
                 SR(),
             ),
-            "expected a wave function that is antisymmetric for 3 fermions, got Gaussian",
+            "expected a wave function that is antisymmetric for 3 fermions, got Gaussian: multiply it with nqs.Slater",
+        ),
+        (
+            lambda: nqs.VMC(nqs.QuantumDot(2, n_up=2), nqs.Gaussian(nqs.QuantumDot(2)), nqs.RandomWalk(), SR()),
+            "expected a wave function that is antisymmetric for 2 fermions, got Gaussian",
         ),
     ],
 )
