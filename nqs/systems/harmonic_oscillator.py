@@ -11,8 +11,8 @@ from nqs.systems.system import (
     System,
     check_n_up,
     check_positive_integer,
+    external_potential,
     one_for_each_axis,
-    potential,
 )
 
 STATISTICS = ("boson", "fermion")
@@ -101,6 +101,6 @@ def trap(omega, x):
     return energy
 
 
-@potential.register(HarmonicOscillator)
+@external_potential.register(HarmonicOscillator)
 def _(system, x):
     return trap(system.omega, x)

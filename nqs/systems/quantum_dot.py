@@ -4,10 +4,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neural.jit import kernel
 from nqs.exact import two_electron_dot
+from nqs.systems.coulomb import coulomb
 from nqs.systems.harmonic_oscillator import trap
-from nqs.systems.system import System, check_n_up, check_positive_integer, one_for_each_axis, potential
+from nqs.systems.system import (
+    System,
+    check_n_up,
+    check_positive_integer,
+    external_potential,
+    interaction,
+    one_for_each_axis,
+)
 
 
 class _Fields(NamedTuple):
@@ -64,19 +71,11 @@ class QuantumDot(System, _Fields):
         return None
 
 
-@kernel
-def coulomb(x):
-    """sum_{i<j} 1 / |x_i - x_j| for a configuration x, shape (n_particles, n_dims)."""
-    energy = 0.0
-    for i in range(x.shape[0]):
-        for j in range(i):
-            squared = 0.0
-            for d in range(x.shape[1]):
-                squared += (x[i, d] - x[j, d]) ** 2
-            energy += 1.0 / np.sqrt(squared)
-    return energy
-
-
-@potential.register(QuantumDot)
+@external_potential.register(QuantumDot)
 def _(system, x):
-    return trap(system.omega, x) + coulomb(x)
+    return trap(system.omega, x)
+
+
+@interaction.register(QuantumDot)
+def _(system, x):
+    return coulomb(x)

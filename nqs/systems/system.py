@@ -2,8 +2,8 @@
 
 A system is a NamedTuple of numbers and arrays with the fields ``n_particles`` and ``n_dims``, an ``exact_energy``
 (a float, or None where none is known), a natural ``length`` in which first configurations are drawn, and its
-``potential``. Fermions have the field ``n_up``, too: particles 0 .. n_up - 1 have the spin up, the others down. Units:
-hbar = m = e = 1.
+``potential``: the sum of ``external_potential`` and ``interaction``, unless it registers another. Fermions have the
+field ``n_up``, too: particles 0 .. n_up - 1 have the spin up, the others down. Units: hbar = m = e = 1.
 """
 
 from numbers import Real
@@ -62,6 +62,28 @@ def potential(system: Any, x: np.ndarray) -> float:
     ...
 
 
+@generic
+def external_potential(system: Any, x: np.ndarray) -> float:
+    """The part of V(x) that acts on each particle for itself: the trap."""
+    ...
+
+
+@generic
+def interaction(system: Any, x: np.ndarray) -> float:
+    """The part of V(x) between particles, 0 unless a system registers another."""
+    ...
+
+
+@potential.register(System)
+def _(system, x):
+    return external_potential(system, x) + interaction(system, x)
+
+
+@interaction.register(System)
+def _(system, x):
+    return 0.0
+
+
 def check_particles(system: Any) -> None:
     """A TypeError for anything but a system of particles, to which wave functions of particles belong."""
     if not isinstance(system, System):
@@ -79,6 +101,13 @@ def check_positive(name: str, value: float) -> float:
     """``value`` as a float, or a ValueError that names what was expected and found."""
     if not (isinstance(value, Real) and 0 < value < np.inf):
         raise ValueError(f"expected {name} to be a positive number, got {value}")
+    return float(value)
+
+
+def check_non_negative(name: str, value: float) -> float:
+    """``value`` as a float, or a ValueError that names what was expected and found."""
+    if not (isinstance(value, Real) and 0 <= value < np.inf):
+        raise ValueError(f"expected {name} to be 0 or a positive number, got {value}")
     return float(value)
 
 

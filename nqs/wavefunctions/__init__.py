@@ -2,9 +2,11 @@
 
 from nqs.wavefunctions.gaussian import Gaussian
 from nqs.wavefunctions.gaussian_rbm import GaussianRBM
+from nqs.wavefunctions.hard_sphere_jastrow import HardSphereJastrow
 from nqs.wavefunctions.neural import Neural
 from nqs.wavefunctions.pade_jastrow import PadeJastrow
 from nqs.wavefunctions.pair_network import PairNetwork
+from nqs.wavefunctions.power_jastrow import PowerJastrow
 from nqs.wavefunctions.slater import Slater
 from nqs.wavefunctions.spin_jastrow import SpinJastrow
 from nqs.wavefunctions.spin_neural import SpinNeural
@@ -16,9 +18,11 @@ from nqs.wavefunctions.wavefunction import Product, WaveFunction
 __all__ = [
     "Gaussian",
     "GaussianRBM",
+    "HardSphereJastrow",
     "Neural",
     "PadeJastrow",
     "PairNetwork",
+    "PowerJastrow",
     "Product",
     "Slater",
     "SpinJastrow",

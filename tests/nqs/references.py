@@ -76,6 +76,18 @@ def _(psi, parameters, x):
     return total
 
 
+@log_psi.register(nqs.PowerJastrow)
+def _(psi, parameters, x):
+    pairs = itertools.combinations(x[:, 0], 2)
+    return psi.power * sum((torch.log(torch.abs(a - b)) for a, b in pairs), torch.zeros(()))
+
+
+@log_psi.register(nqs.HardSphereJastrow)
+def _(psi, parameters, x):
+    pairs = itertools.combinations(x, 2)
+    return sum((torch.log(1 - psi.diameter / torch.linalg.norm(a - b)) for a, b in pairs), torch.zeros(()))
+
+
 @log_psi.register(nqs.Neural)
 def _(psi, parameters, x):
     if len(psi.exponents):

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.interpreted
 
 TRAP = nqs.HarmonicOscillator(3, 2, omega=(1.0, 1.7))
 LINE = nqs.HarmonicOscillator(4, 1)
+ATOMS = nqs.HardSphereBosons(3, diameter=0.03)
 DOT = nqs.QuantumDot(n_particles=2, n_dims=3, omega=0.5)
 FOUR_ELECTRONS = nqs.QuantumDot(n_particles=4, n_dims=3, omega=0.5)
 SIX_ELECTRONS = nqs.QuantumDot(n_particles=6, n_dims=2)
@@ -53,6 +54,8 @@ WAVE_FUNCTIONS: dict[str, Callable[[], nqs.WaveFunction]] = {
     "PairNetwork four electrons": lambda: nqs.PairNetwork(FOUR_ELECTRONS, n_hidden=3, seed=3, scale=0.5, length=0.7),
     "Slater": lambda: nqs.Slater(SIX_ELECTRONS, omega=0.8),
     "Slater open shell": lambda: nqs.Slater(SPINS),
+    "Gaussian * PowerJastrow": lambda: nqs.Gaussian(LINE) * nqs.PowerJastrow(LINE, power=1.7),
+    "Gaussian * HardSphereJastrow": lambda: nqs.Gaussian(ATOMS) * nqs.HardSphereJastrow(ATOMS),
     "Neural": lambda: neural(TRAP),
     "Neural sorted": lambda: neural(LINE, symmetry="sorted"),
     "Neural pooled": lambda: neural(TRAP, symmetry="pooled", degree=3, activation="softplus"),
@@ -76,7 +79,7 @@ def is_trained(psi: nqs.WaveFunction) -> np.ndarray:
         return np.concatenate([is_trained(psi.left), is_trained(psi.right)])
     frozen = isinstance(psi, nqs.GaussianRBM) and not psi.train_sigma
     names = [(name, array.size) for name, array in psi.named_parameters().items()]
-    return np.concatenate([np.full(size, not (frozen and name == "log_sigma")) for name, size in names])
+    return np.concatenate([np.zeros(0, bool), *(np.full(n, not (frozen and name == "log_sigma")) for name, n in names)])
 
 
 # Moves

@@ -1,0 +1,103 @@
+"""Particles on a line with an interaction of finite range."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from nqs.exact.two_on_a_line import two_with_gaussian_interaction
+from nqs.systems.calogero_sutherland import trap_on_a_line
+from nqs.systems.harmonic_oscillator import STATISTICS
+from nqs.systems.spin_system import check_finite
+from nqs.systems.system import (
+    SPINLESS,
+    System,
+    check_positive,
+    check_positive_integer,
+    external_potential,
+    interaction,
+)
+
+
+class _Fields(NamedTuple):
+    n_particles: int
+    n_dims: int
+    strength: float
+    width: float
+    omega: float
+    n_up: int  # SPINLESS for bosons
+
+
+class GaussianInteraction(System, _Fields):
+    """N bosons, or fermions all of one spin, on a line in a harmonic trap; units hbar = m = 1.
+
+        H = sum_i ( -d^2 / dx_i^2 / 2 + omega^2 x_i^2 / 2 )
+            + sum_{i<j} V_0 / (sqrt(2 pi) sigma) exp( -(x_i - x_j)^2 / (2 sigma^2) )
+
+    The energy is known for one particle, for two (``nqs.exact.two_with_gaussian_interaction``), and without any
+    interaction. For sigma -> 0 bosons touch with the strength V_0, and fermions do not feel each other.
+
+    Parameters
+    ----------
+    n_particles : a whole number from 1
+    strength : V_0, repulsive where positive
+    width : sigma, positive
+    omega : the frequency of the trap, positive
+    statistics : "fermion" or "boson"
+
+    Raises
+    ------
+    ValueError : for parameters outside these ranges
+
+    Source: J. W. T. Keeble et al., Phys. Rev. A 108, 063320 (2023), eqs. (1) and (2).
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        n_particles: int = 2,
+        strength: float = 1.0,
+        width: float = 0.5,
+        omega: float = 1.0,
+        statistics: str = "fermion",
+    ) -> "GaussianInteraction":
+        n_particles = check_positive_integer("n_particles", n_particles)
+        if statistics not in STATISTICS:
+            raise ValueError(f"expected statistics to be one of {', '.join(STATISTICS)}, got {statistics!r}")
+        numbers = check_finite("strength", strength), check_positive("width", width), check_positive("omega", omega)
+        return cls._make((n_particles, 1, *numbers, n_particles if statistics == "fermion" else SPINLESS))
+
+    @property
+    def statistics(self) -> str:
+        return STATISTICS[self.fermions]
+
+    @property
+    def length(self) -> np.ndarray:
+        return np.sqrt([0.5 / self.omega])
+
+    @property
+    def exact_energy(self) -> float | None:
+        if self.n_particles == 1 or self.strength == 0:
+            return self.omega * (self.n_particles**2 if self.fermions else self.n_particles) / 2
+        if self.n_particles == 2:
+            return two_with_gaussian_interaction(self.strength, self.width, self.omega, self.fermions)
+        return None
+
+    def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
+        """Normally distributed particles, fermions over a cloud as wide as without interaction."""
+        width = np.sqrt(self.n_particles) if self.fermions else 1.0
+        return generator.standard_normal((n, self.n_particles, 1)) * self.length * width
+
+
+@external_potential.register(GaussianInteraction)
+def _(system, x):
+    return trap_on_a_line(system.omega, x)
+
+
+@interaction.register(GaussianInteraction)
+def _(system, x):
+    energy = 0.0
+    for i in range(x.shape[0]):
+        for j in range(i):
+            energy += np.exp(-0.5 * ((x[i, 0] - x[j, 0]) / system.width) ** 2)
+    return system.strength / (np.sqrt(2.0 * np.pi) * system.width) * energy
