@@ -57,6 +57,11 @@ class PowerJastrow(WaveFunction, _Fields):
         return cls._make((check_positive("power", default if power is None else power), system.n_particles))
 
     @property
+    def antisymmetric(self) -> bool:
+        """As good as that, on a line: the sign may be chosen for each ordering of the particles."""
+        return True
+
+    @property
     def shape(self) -> tuple[int, int]:
         return self.n_particles, 1
 
