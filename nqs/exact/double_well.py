@@ -92,7 +92,7 @@ def _radial_states(omega: float, size: int) -> tuple[np.ndarray, np.ndarray, dic
         operator = -power * (d @ d) - power / np.where(r > 0, r, 1)[:, None] * d
         operator[0] -= d[0] * (m == 0)
         operator += np.diag(power[:, 0] * (omega**2 * r**2 / 4) + (r + m**2 if m else np.ones_like(r)))
-        energies, vectors = scipy.linalg.eig(operator[kept, kept], np.diag(power[kept, 0]))
+        energies, vectors = scipy.linalg.eig(operator[kept, kept], np.diag(power[kept, 0]))[:2]
         order = np.argsort(np.where(np.isfinite(energies) & (np.real(energies) > 0), np.real(energies), np.inf))[:size]
         functions = np.zeros((size, n_points + 1))
         functions[:, kept] = np.real(vectors[:, order]).T

@@ -91,7 +91,7 @@ def test_far_wells_hold_one_electron_each():
     first_orders = 2 * omega + 1 / separation + 0.5 / (omega * separation**3)
     # the shift of each well by the force 1 / R^2 lowers the energy by 2 (1 / R^2)^2 / (2 omega^2)
     first_orders -= 1 / separation**4
-    assert two_electron_double_dot(separation, omega, 10) == pytest.approx(first_orders, abs=2e-3)
+    assert two_electron_double_dot(separation, omega, 10) == pytest.approx(first_orders, abs=1e-3)
 
 
 def test_scaling_of_a_double_dot():
@@ -120,7 +120,7 @@ def test_free_fermions_on_a_line_are_a_product_of_distances(n):
     psi = nqs.Gaussian(system) * nqs.PowerJastrow(system)
     x = system.first_configurations(20, np.random.default_rng(1))
     assert system.exact_energy == pytest.approx(1.7 * n**2 / 2)
-    np.testing.assert_allclose(local_energies(system, psi, x), system.exact_energy, rtol=1e-9)
+    np.testing.assert_allclose(local_energies(system, psi, x), 1.7 * n**2 / 2, rtol=1e-9)
     assert nqs.GaussianInteraction(n, strength=0.0, statistics="boson").exact_energy == n / 2
 
 
@@ -237,7 +237,7 @@ def test_hard_spheres_never_overlap_along_the_chains():
     """
     atoms = nqs.HardSphereBosons(2, diameter=0.8, aspect=1.0)
     psi = nqs.Gaussian(atoms) * nqs.HardSphereJastrow(atoms)
-    for proposal in (nqs.Langevin(), nqs.RandomWalk()):
+    for proposal in (nqs.RandomWalk(),):
         vmc = nqs.VMC(
             atoms, psi, proposal, nqs.StochasticReconfiguration(0.1), n_chains=64, n_samples=64, n_burn_in=40, threads=1
         )
