@@ -237,7 +237,7 @@ def test_hard_spheres_never_overlap_along_the_chains():
     """
     atoms = nqs.HardSphereBosons(2, diameter=0.8, aspect=1.0)
     psi = nqs.Gaussian(atoms) * nqs.HardSphereJastrow(atoms)
-    for proposal in (nqs.RandomWalk(),):
+    for proposal in (nqs.Langevin(), nqs.RandomWalk()):
         vmc = nqs.VMC(
             atoms, psi, proposal, nqs.StochasticReconfiguration(0.1), n_chains=64, n_samples=64, n_burn_in=40, threads=1
         )
