@@ -63,14 +63,15 @@ def evaluate(model: Any, data: Dataset, *, n_samples: int = 10_000, seed: int = 
     """Draw ``n_samples`` from ``model`` and set them beside ``data`` and beside what is known exactly.
 
     ``model.sample(n, seed)`` must return configurations of the kind of ``data.values``; with ``model.log_prob(x)`` and
-    Ising data, importance weights are added. Data at several temperatures is compared by the two-sample tests only.
+    Ising data, importance weights are added. Data at several temperatures, and all other data, is compared by the
+    two-sample tests only.
     """
     samples = np.asarray(model.sample(n_samples, seed), dtype=np.float64)
     if samples.shape != (n_samples, data.n_features):
         raise ValueError(f"expected samples of shape {(n_samples, data.n_features)}, found {samples.shape}")
     train, test = np.asarray(data.train), np.asarray(data.test)
     tests = two_sample_tests(samples, train, test, seed)
-    if len(data.targets) != 1:
+    if len(data.targets) != 1 or not isinstance(data.targets[0], IsingTarget):
         return Evaluation([], math.nan, math.nan, None, tests, None)
     target = data.targets[0]
     spins, true = (_as_spins(each, data.values) for each in (samples, np.concatenate([train, test])))

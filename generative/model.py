@@ -1,0 +1,225 @@
+"""What all models in torch share: fit, sample, log_prob, a condition, and their state.
+
+A family implements ``objectives``, ``_sample`` and, where it can, ``_log_prob``; it says in ``likelihood`` what the
+last one returns.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from generative.conditions import Condition, encode
+from generative.datasets.dataset import Dataset, check_configurations
+from generative.noise import Noise
+from generative.objectives import Objective
+from generative.symmetries import augmentation
+from generative.training import Training
+from generative.trees import Tree, arrays, module_tree, restore_module
+from neural.optimizers import Schedule
+
+Array = np.ndarray
+Likelihood = Literal["exact", "lower", "upper", "stochastic"]
+
+
+class TorchModel:
+    """A generative model whose parameters are those of ``network``.
+
+    shape : of one configuration; its n_features numbers are a row
+    values : "bits", "spins", "unit" or "real", what ``fit`` expects and ``sample`` returns
+    condition : ``Classes`` or ``Interval``, or None for a model of one distribution
+    likelihood : what ``log_prob`` returns: log p "exact", a "lower" or an "upper" bound of it, a "stochastic"
+        estimate, or None where there is none
+    """
+
+    likelihood: ClassVar[Likelihood | None] = None
+
+    def __init__(
+        self,
+        network: nn.Module,
+        shape: tuple[int, ...],
+        values: str,
+        condition: Condition | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.network, self.shape, self.values = network, tuple(shape), values
+        self.condition, self.seed = condition, seed
+        self.training: Training | None = None
+
+    @property
+    def n_features(self) -> int:
+        """Numbers in one configuration."""
+        return int(np.prod(self.shape))
+
+    @property
+    def n_condition(self) -> int:
+        """Features of a condition."""
+        return 0 if self.condition is None else self.condition.n_features
+
+    def objectives(self, learning_rate: float | Schedule) -> list[Objective]:
+        """The losses of the family, first the one to be validated."""
+        raise NotImplementedError
+
+    def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
+        """One row (noise.n, n_features) for every row of ``noise``, computed row by row."""
+        raise NotImplementedError
+
+    def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        """Nats, shape (n,), for rows x; ``noise`` has a stream for each, for bounds that need one."""
+        raise NotImplementedError
+
+    def fit(
+        self,
+        data: Dataset | Any,
+        *,
+        labels: Any = None,
+        validation: Any = None,
+        validation_labels: Any = None,
+        learning_rate: float | Schedule = 1e-3,
+        flip: bool = False,
+        translation: bool = False,
+        **options: Any,
+    ) -> Training:
+        """Train on ``data``: iterate over the records, or stop whenever it is enough.
+
+        data : a ``Dataset``, with its labels where the model has a condition and its test rows for validation, or rows
+            (n, n_features) with ``labels`` (n,) and maybe ``validation`` rows and labels
+        flip, translation : train on random images of the rows under s -> -s, and under shifts of the periodic lattice
+        options : n_epochs or n_steps, batch_size, record_every, clip, ema, patience, device, precision, seed of
+            ``generative.training.Training``
+
+        Raises ``ValueError`` for data that the model cannot represent, ``FloatingPointError`` as ``Training`` does.
+        """
+        if isinstance(data, Dataset):
+            validation, validation_labels = data.test, data.test_labels
+            labels, data = (data.train_labels, data.train)
+            if self.condition is None:
+                labels = validation_labels = None
+        rows = self.tensor(data, "training data")
+        held_out = None
+        if validation is not None:
+            x = self.tensor(validation, "validation data")
+            held_out = (x, encode(self.condition, validation_labels, len(x)))
+        symmetry = augmentation(self.shape, self.values, flip, translation) if flip or translation else None
+        options = {"seed": self.seed, **options}
+        return self.train(rows, encode(self.condition, labels, len(rows)), held_out, symmetry, learning_rate, options)
+
+    def train(
+        self,
+        rows: Tensor | None,
+        condition: Tensor | None,
+        validation: Any,
+        symmetry: Any,
+        learning_rate: float | Schedule,
+        options: Mapping[str, Any],
+    ) -> Training:
+        """The training of this model by its own objectives."""
+        self.training = Training(
+            self.network,
+            self.objectives(learning_rate),
+            rows,
+            condition,
+            validation=validation,
+            augment=symmetry,
+            **options,
+        )
+        return self.training
+
+    def tensor(self, x: Any, what: str = "configurations") -> Tensor:
+        """Rows of the kind of ``values``. Raises ``ValueError`` that says how to convert what was found."""
+        rows = check_configurations(x, self.n_features, self.values, what)
+        return torch.from_numpy(np.ascontiguousarray(rows)).to(self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Without gradients, and with the averaged parameters where training keeps an average."""
+        was_training = self.network.training
+        self.network.eval()
+        try:
+            if self.training is None:
+                with torch.no_grad():
+                    yield
+            else:
+                with torch.no_grad(), self.training.averaged():
+                    yield
+        finally:
+            self.network.train(was_training)
+
+    def sample(self, n: int, seed: int, *, condition: Any = None, batch_size: int = 1024) -> Array:
+        """``n`` configurations (n, n_features). Row i depends on ``seed``, i and its condition alone.
+
+        condition : one for all rows, or one for each. It holds for any ``batch_size``, to the rounding of sums.
+        """
+        if n < 1 or batch_size < 1:
+            raise ValueError(f"expected n >= 1 and batch_size >= 1, got {n} and {batch_size}")
+        features = encode(self.condition, condition, n)
+        parts = []
+        with self.evaluating():
+            for first in range(0, n, batch_size):
+                rows = slice(first, min(first + batch_size, n))
+                noise = Noise(seed, rows.stop - first, first, self.device, self.dtype)
+                parts.append(self._sample(noise, self._features(features, rows)).cpu().numpy())
+        return np.concatenate(parts)
+
+    def log_prob(self, x: Any, *, condition: Any = None, seed: int = 0, batch_size: int = 1024) -> Array:
+        """log p(x) in nats, float64 (n,), or the bound that ``likelihood`` names; ``seed`` is of the bounds' noise."""
+        if self.likelihood is None:
+            raise ValueError(f"expected a model with a likelihood; {type(self).__name__} has none")
+        rows = self.tensor(x)
+        features = encode(self.condition, condition, len(rows))
+        parts = []
+        with self.evaluating():
+            for first in range(0, len(rows), batch_size):
+                part = slice(first, min(first + batch_size, len(rows)))
+                noise = Noise(seed, part.stop - first, first, self.device, self.dtype)
+                log_p = self._log_prob(rows[part].to(self.device), self._features(features, part), noise)
+                parts.append(log_p.double().cpu().numpy())
+        return np.concatenate(parts)
+
+    def _features(self, features: Tensor | None, rows: slice) -> Tensor | None:
+        return None if features is None else features[rows].to(self.device, self.dtype)
+
+    def at(self, condition: Any) -> "Conditioned":
+        """The distribution for one condition, with ``sample`` and ``log_prob`` of its own."""
+        encode(self.condition, condition, 1)
+        return Conditioned(self, condition)
+
+    def state(self) -> Tree:
+        """The parameters, and their average where there is one, as a tree of arrays."""
+        tree: Tree = {"network": module_tree(self.network)}
+        if self.training is not None and self.training.average is not None:
+            with self.training.averaged():
+                tree["average"] = arrays(self.network.state_dict())
+        return tree
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take the parameters of a ``state``: the average, where it has one, to sample from."""
+        self.training = None
+        restore_module(self.network, state.get("average", state["network"]))
+
+
+class Conditioned:
+    """A conditional model at one condition; an argument for ``generative.evaluate``."""
+
+    def __init__(self, model: TorchModel, condition: Any) -> None:
+        self.model, self.condition = model, condition
+        self.values, self.likelihood = model.values, model.likelihood
+
+    def sample(self, n: int, seed: int) -> Array:
+        """``n`` configurations (n, n_features)."""
+        return self.model.sample(n, seed, condition=self.condition)
+
+    def log_prob(self, x: Any) -> Array:
+        """Nats, shape (n,)."""
+        return self.model.log_prob(x, condition=self.condition)

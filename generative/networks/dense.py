@@ -1,0 +1,65 @@
+"""Dense networks: ``neural.FeedForward`` in torch, with features of time and of a condition where they are needed."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from neural.feedforward import FeedForward
+from neural.torch_modules import to_torch
+
+
+def feed_forward(
+    sizes: Sequence[int],
+    activation: str = "gelu",
+    seed: int = 0,
+    last: str = "identity",
+    dtype: torch.dtype = torch.float32,
+) -> nn.Sequential:
+    """A network of widths ``sizes`` = (n_in, hidden ..., n_out); activations are named as in ``neural``."""
+    activations = [activation] * (len(sizes) - 2) + [last]
+    return to_torch(FeedForward.init(sizes, activations, seed), dtype)
+
+
+class TimeFeatures(nn.Module):
+    """cos and sin of 2 pi f_k t for times t in [0, 1], with n / 2 frequencies f_k from 1/8 to 128 in equal ratios."""
+
+    def __init__(self, n: int = 32) -> None:
+        super().__init__()
+        frequencies = 2.0 ** torch.linspace(-3, 7, n // 2)
+        self.register_buffer("frequencies", 2 * math.pi * frequencies)
+
+    def forward(self, time: Tensor) -> Tensor:
+        """Shape (b, n) for times (b,)."""
+        angles = time[:, None] * self.get_buffer("frequencies")
+        return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+class Dense(nn.Module):
+    """A dense network of x (b, n_in), and of time (b,) and condition (b, n_condition) where it was made with them."""
+
+    def __init__(
+        self,
+        n_in: int,
+        hidden: Sequence[int],
+        n_out: int,
+        *,
+        activation: str = "gelu",
+        time: bool = False,
+        n_condition: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.time = TimeFeatures() if time else None
+        n_features = n_in + n_condition + (32 if time else 0)
+        self.layers = feed_forward([n_features, *hidden, n_out], activation, seed)
+
+    def forward(self, x: Tensor, time: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+        """Shape (b, n_out)."""
+        inputs = [x]
+        if self.time is not None and time is not None:
+            inputs.append(self.time(time))
+        if condition is not None:
+            inputs.append(condition)
+        return self.layers(torch.cat(inputs, dim=1) if len(inputs) > 1 else x)

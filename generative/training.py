@@ -1,0 +1,250 @@
+"""One training loop for all models in torch: stochastic gradient descent of one or several losses, as an iterator.
+
+A step draws a batch and updates the parameters of every ``Objective`` in turn. Everything random in step k comes from
+a generator seeded by (seed, k), and pass j through the data has the order of (seed, j), so that the count of steps is
+the whole state of chance: a restored training continues to the same bits on the CPU.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from typing import Any, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+from generative.average import Average
+from generative.noise import generator, hashed
+from generative.objectives import Batch, Descent, Objective, disjoint, split
+from generative.trees import (
+    arrays,
+    module_tree,
+    optimizer_tree,
+    restore_module,
+    restore_optimizer,
+    tensors,
+)
+
+ORDER, NOISE, VALIDATION = range(3)  # what a generator is for
+PRECISIONS = ("full", "mixed")
+VALIDATION_ROWS = 1024  # computed at a time
+
+
+class Record(NamedTuple):
+    """What happened since the last record.
+
+    step : updates behind us
+    epoch : passes through the data behind us; without data the same as ``step``
+    losses : means over the steps, of every objective and of what else the losses returned
+    gradient_norm : mean over steps and objectives, before clipping
+    validation : the first loss for the validation rows, with the averaged parameters where there are any
+    learning_rate : of the first objective
+    wall_time : seconds
+    """
+
+    step: int
+    epoch: float
+    losses: dict[str, float]
+    gradient_norm: float
+    validation: float | None
+    learning_rate: float
+    wall_time: float
+
+    def __str__(self) -> str:
+        numbers = self.losses if self.validation is None else {**self.losses, "validation": self.validation}
+        words = "  ".join(f"{name} {value:.5g}" for name, value in numbers.items())
+        return f"step {self.step}  {words}  |gradient| {self.gradient_norm:.3g}  {self.wall_time:.3f} s"
+
+
+class Training(Iterator[Record]):
+    """The training of ``network`` by ``objectives``; each ``next`` is ``record_every`` steps, then ``state`` is valid.
+
+    data, condition : rows (n, n_features) and their features (n, n_condition) or None; without data give n_steps
+    validation : (rows, features) for the validation loss
+    n_epochs, n_steps : how long, in passes through the data or in steps
+    batch_size : the last batch of a pass is smaller where it does not divide n
+    record_every : steps for a record; one pass through the data, or 100 steps, unless given
+    clip : the largest norm of a gradient; longer ones are scaled to it
+    ema : decay of the average of the parameters, 0 for none; models sample and are validated with the average
+    patience : stop after so many records without a lower validation loss, with the parameters of the lowest
+    augment : a random symmetry, applied to every batch: (rows, generator) to rows
+    device : "cpu", "cuda", ...
+    precision : "full", or "mixed" with bfloat16 where there is a GPU
+
+    Raises ``FloatingPointError`` that names the step when a loss or a gradient is NaN or infinite; the parameters
+    are then those before it.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        objectives: list[Objective],
+        data: Tensor | None = None,
+        condition: Tensor | None = None,
+        *,
+        validation: tuple[Tensor, Tensor | None] | None = None,
+        n_epochs: int | None = None,
+        n_steps: int | None = None,
+        batch_size: int = 128,
+        record_every: int | None = None,
+        clip: float | None = None,
+        ema: float = 0.0,
+        patience: int | None = None,
+        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        device: str | torch.device = "cpu",
+        precision: str = "full",
+        seed: int = 0,
+    ) -> None:
+        self.network, self.objectives, self.device = network, objectives, torch.device(device)
+        self.autocast = _autocast(precision, self.device)
+        rows = torch.empty(batch_size, 0) if data is None else data
+        self.data = rows.to(self.device)
+        self.condition = None if condition is None else condition.to(self.device)
+        self.validation = validation
+        self.batch_size, self.n_batches = batch_size, -(-len(rows) // batch_size)
+        self.n_steps = _length(data is not None, n_epochs, n_steps, self.n_batches)
+        self.record_every = record_every or (100 if data is None else self.n_batches)
+        self.clip, self.patience, self.augment, self.seed = clip, patience, augment, seed
+        network.to(self.device)
+        self.descents = [Descent(objective) for objective in disjoint(objectives)]
+        self.average = Average({each.objective.name: each.parameters for each in self.descents}, ema) if ema else None
+        self.generator = torch.Generator(self.device)
+        self.step = self.stale = 0
+        self.lowest = math.inf
+        self.best: dict[str, Tensor] | None = None
+        self._order = (-1, torch.empty(0))
+
+    def __iter__(self) -> Self:
+        return self
+
+    @property
+    def stopped(self) -> bool:
+        """Whether all steps are done, or patience has ended."""
+        return self.step >= self.n_steps or (self.patience is not None and self.stale >= self.patience)
+
+    def __next__(self) -> Record:
+        if self.stopped:
+            raise StopIteration
+        began = time.perf_counter()
+        numbers: dict[str, list[Tensor]] = {}
+        self.network.train()
+        for _ in range(min(self.record_every, self.n_steps - self.step)):
+            self._advance(numbers)
+        means = {name: float(torch.stack(values).mean()) for name, values in numbers.items()}
+        norm = means.pop("gradient_norm")
+        validation = self._validate()
+        rate = self.objectives[0].rate(self.step - 1)
+        epoch = self.step / self.n_batches
+        return Record(self.step, epoch, means, norm, validation, rate, time.perf_counter() - began)
+
+    def _advance(self, numbers: dict[str, list[Tensor]]) -> None:
+        """One step; appends its losses to ``numbers``."""
+        batch = self._batch()
+        for descent in self.descents:
+            if (self.step + 1) % descent.objective.every == 0:
+                for name, value in self._descend(descent, batch).items():
+                    numbers.setdefault(name, []).append(value)
+        if self.average is not None:
+            self.average.update(self.step)
+        self.step += 1
+
+    def _descend(self, descent: Descent, batch: Batch) -> dict[str, Tensor]:
+        with self.autocast:
+            loss, others = split(descent.objective.loss(batch))
+        norm = descent.update(loss, self.step, self.clip)
+        others = {name: value.detach() for name, value in others.items()}
+        return {descent.objective.name: loss.detach(), **others, "gradient_norm": norm}
+
+    def _batch(self) -> Batch:
+        passes, k = divmod(self.step, self.n_batches)
+        noise = self.generator.manual_seed(hashed(self.seed, NOISE, self.step))
+        x, condition = self.data, self.condition
+        if x.shape[1]:
+            if self._order[0] != passes:
+                order = torch.randperm(len(x), generator=generator(self.seed, ORDER, passes)).to(self.device)
+                self._order = (passes, order)
+            rows = self._order[1][k * self.batch_size : (k + 1) * self.batch_size]
+            x, condition = x[rows], None if condition is None else condition[rows]
+        if self.augment is not None:
+            x = self.augment(x, noise)
+        return Batch(x, condition, noise, self.step, self.step / self.n_steps)
+
+    def _validate(self) -> float | None:
+        """The first loss of the validation rows; keeps the parameters when it is the lowest so far."""
+        if self.validation is None:
+            return None
+        x, condition = self.validation
+        noise = generator(self.seed, VALIDATION, device=self.device)
+        total = 0.0
+        self.network.eval()
+        with torch.no_grad(), self.averaged():
+            for start in range(0, len(x), VALIDATION_ROWS):
+                rows = slice(start, start + VALIDATION_ROWS)
+                part = x[rows].to(self.device)
+                features = None if condition is None else condition[rows].to(self.device)
+                batch = Batch(part, features, noise, self.step, self.step / self.n_steps)
+                total += len(part) * float(split(self.objectives[0].loss(batch))[0])
+            if self.patience is not None and total / len(x) < self.lowest:
+                self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self._count(total / len(x))
+        return total / len(x)
+
+    def _count(self, validation: float) -> None:
+        """How many records are behind the lowest loss; at the end of patience go back there."""
+        self.stale = 0 if validation < self.lowest else self.stale + 1
+        self.lowest = min(self.lowest, validation)
+        if self.patience is not None and self.stale >= self.patience and self.best is not None:
+            self.network.load_state_dict(self.best)
+            self.average = None
+
+    def averaged(self) -> Any:
+        """A context in which the network computes with the averaged parameters, where there are any."""
+        return nullcontext() if self.average is None else self.average.applied()
+
+    def state(self) -> dict[str, Any]:
+        """Everything to continue bit for bit, as a tree of arrays and numbers."""
+        tree: dict[str, Any] = {
+            "step": self.step,
+            "stale": self.stale,
+            "lowest": self.lowest,
+            "network": module_tree(self.network),
+            "optimizers": {each.objective.name: optimizer_tree(each.optimizer) for each in self.descents},
+        }
+        if self.average is not None:
+            tree["average"] = arrays(self.average.averages)
+        if self.best is not None:
+            tree["best"] = arrays(self.best)
+        return tree
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state`` returned. Raises ``ValueError`` where it belongs to another network."""
+        restore_module(self.network, state["network"])
+        for descent in self.descents:
+            restore_optimizer(descent.optimizer, state["optimizers"][descent.objective.name])
+        if "average" not in state:
+            self.average = None  # patience has ended
+        if self.average is not None:
+            self.average.restore(tensors(state["average"]))
+        self.best = tensors(state["best"]) if "best" in state else None
+        self.step, self.stale, self.lowest = int(state["step"]), int(state["stale"]), float(state["lowest"])
+
+
+def _length(has_data: bool, n_epochs: int | None, n_steps: int | None, n_batches: int) -> int:
+    """The number of steps."""
+    if (n_epochs is None) == (n_steps is None) or (n_steps is None and not has_data):
+        raise ValueError(f"expected n_steps, or n_epochs with data; got n_steps={n_steps}, n_epochs={n_epochs}")
+    length = n_steps if n_steps is not None else (n_epochs or 0) * n_batches
+    if length < 1:
+        raise ValueError(f"expected at least one step, got {length}")
+    return length
+
+
+def _autocast(precision: str, device: torch.device) -> Any:
+    if precision not in PRECISIONS:
+        raise ValueError(f"expected precision {' or '.join(PRECISIONS)}, got {precision!r}")
+    if precision == "full":
+        return nullcontext()
+    if device.type == "cpu":
+        raise ValueError('expected precision "full" on the CPU, got "mixed", which is for GPUs')
+    return torch.autocast(device.type, torch.bfloat16)

@@ -1,0 +1,237 @@
+"""The training loop: a plain loop to the bit, resumed to the bit, stopped at a NaN."""
+
+import math
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from generative.noise import generator, hashed
+from generative.objectives import Batch, Objective
+from generative.training import NOISE, ORDER, Training
+from neural.optimizers import CosineDecay
+from runs.hdf5 import read_tree, write_tree
+
+pytestmark = pytest.mark.interpreted
+
+
+def network(seed: int = 0) -> nn.Sequential:
+    net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(torch.randn(p.shape, generator=generator(seed)))
+    return net
+
+
+DATA = torch.randn(50, 3, generator=generator(9))
+
+
+def loss_of(net: nn.Module):
+    def loss(batch: Batch):
+        noise = torch.randn(batch.x.shape, generator=batch.generator)
+        target = (batch.x + 0.1 * noise).sum(dim=1, keepdim=True)
+        value = torch.mean((net(batch.x) - target) ** 2)
+        return value, {"progress": torch.tensor(batch.progress)}
+
+    return loss
+
+
+def training(net: nn.Module, seed: int = 4, rate=1e-2, data: torch.Tensor | None = DATA, **options: Any) -> Training:
+    options: Any = {"n_epochs": 6, "batch_size": 16, **options}
+    return Training(net, [Objective("loss", loss_of(net), list(net.parameters()), rate)], data, seed=seed, **options)
+
+
+def parameters(net: nn.Module) -> np.ndarray:
+    return nn.utils.parameters_to_vector(net.parameters()).detach().numpy()
+
+
+def test_it_is_the_plain_loop():
+    ours, plain = network(), network()
+    records = list(training(ours))
+    optimizer = torch.optim.Adam(plain.parameters(), lr=1e-2, fused=True)
+    step = 0
+    for epoch in range(6):
+        order = torch.randperm(50, generator=generator(4, ORDER, epoch))
+        for rows in order.split(16):
+            noise = torch.Generator().manual_seed(hashed(4, NOISE, step))
+            loss, _ = loss_of(plain)(Batch(DATA[rows], None, noise, step, step / 24))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            step += 1
+    np.testing.assert_array_equal(parameters(ours), parameters(plain))
+    assert [record.step for record in records] == [4, 8, 12, 16, 20, 24]
+    assert records[-1].epoch == 6
+    assert records[-1].losses["loss"] < records[0].losses["loss"]
+    assert records[1].losses["progress"] == pytest.approx(np.mean([4, 5, 6, 7]) / 24)
+
+
+def test_the_shared_generator_is_left_alone_and_has_no_influence():
+    first, second = network(), network()
+    before = torch.get_rng_state()
+    list(training(first))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    list(training(second))
+    np.testing.assert_array_equal(parameters(first), parameters(second))
+
+
+def test_how_often_it_reports_changes_nothing():
+    first, second = network(), network()
+    list(training(first, record_every=1))
+    list(training(second, record_every=7))
+    np.testing.assert_array_equal(parameters(first), parameters(second))
+
+
+@pytest.mark.parametrize("n_before", [1, 3])
+def test_resumed_to_the_bit_through_a_file(tmp_path, n_before):
+    options: Any = dict(
+        ema=0.9, clip=0.5, rate=CosineDecay(1e-2, 24), validation=(DATA[:10], None), record_every=3, patience=9
+    )
+    whole, stopped, resumed = network(), network(), network(seed=1)
+    expected = training(whole, **options)
+    records = [record._replace(wall_time=0) for record in expected]
+    fit = training(stopped, **options)
+    for _ in range(n_before):
+        next(fit)
+    with h5py.File(tmp_path / "state.h5", "w") as file:
+        write_tree(file.create_group("state"), fit.state())
+    with h5py.File(tmp_path / "state.h5") as file:
+        group = file["state"]
+        assert isinstance(group, h5py.Group)
+        state = read_tree(group)
+    again = training(resumed, **options)
+    again.restore(state)
+    assert [record._replace(wall_time=0) for record in again] == records[n_before:]
+    np.testing.assert_array_equal(parameters(resumed), parameters(whole))
+    assert again.average is not None
+    assert expected.average is not None
+    assert torch.equal(again.average.averages["loss"], expected.average.averages["loss"])
+
+
+def test_a_state_of_another_network_is_refused():
+    fit = training(nn.Linear(3, 1))
+    with pytest.raises(ValueError, match="found another network"):
+        training(network()).restore(fit.state())
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_at_its_step(bad):
+    net = network()
+    kept = {}
+
+    def loss(batch: Batch):
+        kept[batch.step] = parameters(net).copy()
+        return torch.mean(net(batch.x) ** 2) * (bad if batch.step == 5 else 1.0)
+
+    fit = Training(net, [Objective("loss", loss, list(net.parameters()))], DATA, n_epochs=6, batch_size=16)
+    with pytest.raises(FloatingPointError, match=r"step 6: loss is (nan|inf).*parameters are those of step 5"):
+        list(fit)
+    np.testing.assert_array_equal(parameters(net), kept[5])
+    assert np.isfinite(parameters(net)).all()
+
+
+def test_an_infinite_gradient_of_a_finite_loss_is_caught_before_it_does_harm():
+    net = nn.Linear(3, 1)
+    nn.init.ones_(net.weight)
+    nn.init.zeros_(net.bias)
+    fit = Training(
+        net,
+        [Objective("loss", lambda batch: torch.sqrt(net.bias).sum(), list(net.parameters()))],
+        DATA,
+        n_epochs=1,
+    )
+    with pytest.raises(FloatingPointError, match="step 1: loss is 0 and the norm of its gradient inf"):
+        next(fit)
+    assert net.bias.item() == 0.0
+
+
+def test_clipping_scales_the_gradient():
+    """One step of Adam with a small epsilon ignores the scale; so the recorded norm and the moments tell."""
+    net = network()
+    fit = training(net, clip=0.01, n_steps=1, n_epochs=None)
+    record = next(fit)
+    moments = fit.descents[0].optimizer.state_dict()["state"][0]["exp_avg"]
+    assert record.gradient_norm > 1
+    assert float(moments.norm()) == pytest.approx(0.1 * 0.01, rel=1e-4)
+
+
+def test_the_average_follows_its_formula():
+    net = network()
+    fit = training(net, ema=0.5, record_every=1)
+    expected = parameters(net).astype(np.float64)
+    for k, _ in enumerate(fit):
+        d = min(0.5, (1 + k) / (10 + k))
+        expected = d * expected + (1 - d) * parameters(net)
+    live = parameters(net).copy()
+    with fit.averaged():
+        np.testing.assert_allclose(parameters(net), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(parameters(net), live)
+
+
+def test_two_losses_in_turn_each_touch_their_own_parameters():
+    """A saddle: y learns at every step, x at every third."""
+    x, y = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1))
+    game = nn.ParameterDict({"x": x, "y": y})
+    history: list[tuple[float, float]] = []
+
+    def descent(batch: Batch):
+        return (x * y).sum() + 0.5 * (x**2).sum()
+
+    def ascent(batch: Batch):
+        history.append((float(x.detach()), float(y.detach())))
+        return -(x * y).sum() + 0.5 * (y**2).sum()
+
+    objectives = [Objective("y", ascent, [y], 0.1), Objective("x", descent, [x], 0.1, every=3)]
+    (record,) = Training(game, objectives, None, n_steps=6, record_every=6)
+    xs = [pair[0] for pair in history]
+    assert xs[0] == xs[1] == xs[2] != xs[3] == xs[4] == xs[5]
+    assert set(record.losses) == {"x", "y"}
+    assert record.epoch == 6
+
+
+def test_patience_returns_to_the_best_parameters():
+    net = nn.Linear(3, 1)
+    nn.init.zeros_(net.weight)
+    nn.init.zeros_(net.bias)
+    losses = {0: 3.0, 1: 2.0, 2: 1.0}
+    seen = []
+
+    def loss(batch: Batch):
+        if not net.training:
+            seen.append(float(net.bias.detach()))
+            return torch.tensor(losses.get(batch.step - 1, 5.0))
+        return net.bias.sum()
+
+    objective = Objective("loss", loss, list(net.parameters()), 1.0)
+    fit = Training(net, [objective], DATA, validation=(DATA, None), n_steps=50, record_every=1, patience=2)
+    assert len(list(fit)) == 5
+    assert net.bias.item() == seen[2]
+
+
+def test_losses_that_share_parameters_are_refused():
+    net = network()
+    parameters = list(net.parameters())
+    objectives = [Objective(name, loss_of(net), parameters) for name in ("one", "other")]
+    with pytest.raises(ValueError, match="parameters of their own"):
+        Training(net, objectives, DATA, n_epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(n_epochs=None), "expected n_steps, or n_epochs"),
+        (dict(n_steps=3), "expected n_steps, or n_epochs"),
+        (dict(data=None), "expected n_steps, or n_epochs"),
+        (dict(n_epochs=0), "at least one step"),
+        (dict(precision="mixed"), "for GPUs"),
+        (dict(precision="half"), "expected precision full or mixed"),
+        (dict(ema=1.0), "ema < 1"),
+    ],
+)
+def test_arguments_are_checked(options, message):
+    with pytest.raises(ValueError, match=message):
+        training(network(), **options)
