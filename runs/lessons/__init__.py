@@ -11,4 +11,6 @@ LESSONS = {
     "least-squares": ("runs.lessons.least_squares", "ordinary, ridge and lasso: closed forms, bias and variance"),
     "autodiff": ("runs.lessons.autodiff", "derivatives of programs, forwards and backwards"),
     "optimizers": ("runs.lessons.optimizers", "seven optimizers on valleys and digits, and vanishing gradients"),
+    "pendulum-fit": ("runs.lessons.pendulum_fit", "g from a pendulum, by one neuron"),
+    "gaussian-process": ("runs.lessons.gaussian_process", "an energy curve from noisy points, with its band"),
 }

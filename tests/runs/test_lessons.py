@@ -159,3 +159,16 @@ def test_the_worked_derivatives(quickly):
 def test_the_sigmoid_loses_at_least_three_quarters_of_its_gradient_in_each_layer(quickly):
     found = values(quickly("optimizers"))
     assert found["gradient_per_layer_sigmoid"] < 0.25 < min(found[f"gradient_per_layer_{f}"] for f in ("tanh", "relu"))
+
+
+def test_gravity_lies_within_its_error_bar(quickly):
+    measured = quickly("pendulum-fit").measurement
+    assert abs(measured["g"].estimate.z(9.81)) < 3
+    assert measured["g_off_by"].estimate.mean < 0.005
+
+
+def test_the_gaussian_process_is_that_of_scikit_learn_and_its_bands_cover(quickly):
+    measured = quickly("gaussian-process").measurement
+    assert measured["mean_of_peer"].estimate.mean < 1e-8
+    assert measured["band_of_peer"].estimate.mean < 1e-7
+    assert abs(measured["covered_by_one_sigma"].estimate.z(0.682689)) < 3
