@@ -20,9 +20,11 @@ from nqs.systems import (
 )
 from nqs.vmc import VMC
 from nqs.wavefunctions import (
+    Backflow,
     Gaussian,
     GaussianRBM,
     HardSphereJastrow,
+    Jastrow,
     Neural,
     PadeJastrow,
     PairNetwork,
@@ -40,6 +42,7 @@ from nqs.wavefunctions import (
 __all__ = [
     "J1J2",
     "VMC",
+    "Backflow",
     "CalogeroSutherland",
     "Chain",
     "DivergedError",
@@ -55,6 +58,7 @@ __all__ = [
     "HarmonicOscillator",
     "Heisenberg",
     "Honeycomb",
+    "Jastrow",
     "Kagome",
     "Langevin",
     "Lattice",

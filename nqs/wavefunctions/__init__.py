@@ -1,8 +1,10 @@
 """Wave functions, to be multiplied with ``*``."""
 
+from nqs.wavefunctions.backflow import Backflow
 from nqs.wavefunctions.gaussian import Gaussian
 from nqs.wavefunctions.gaussian_rbm import GaussianRBM
 from nqs.wavefunctions.hard_sphere_jastrow import HardSphereJastrow
+from nqs.wavefunctions.jastrow import Jastrow
 from nqs.wavefunctions.neural import Neural
 from nqs.wavefunctions.pade_jastrow import PadeJastrow
 from nqs.wavefunctions.pair_network import PairNetwork
@@ -16,9 +18,11 @@ from nqs.wavefunctions.symmetric_rbm import SymmetricRBM
 from nqs.wavefunctions.wavefunction import Product, WaveFunction
 
 __all__ = [
+    "Backflow",
     "Gaussian",
     "GaussianRBM",
     "HardSphereJastrow",
+    "Jastrow",
     "Neural",
     "PadeJastrow",
     "PairNetwork",

@@ -1,6 +1,7 @@
 """Oscillator orbitals and the inverse of a matrix of them: what determinants are made of."""
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,40 +22,73 @@ def lowest_states(omega: np.ndarray, n: int) -> np.ndarray:
     return np.array(states[:n], dtype=np.int64)
 
 
-@kernel
-def fill_hermite(omega, position, hermite):
-    """Hermite polynomials of u = sqrt(omega_d) x_d, of norm 1, in hermite[d].
+class Orbitals(NamedTuple):
+    """Oscillator orbitals without the exponential that all share, and scratch for their polynomials.
 
-    h_n = sqrt(2 / n) u h_{n-1} - sqrt((n - 1) / n) h_{n-2}
+    h_n(x_d) is the Hermite polynomial of sqrt(omega_d) x_d, of norm 1.
     """
+
+    states: np.ndarray  # (n_orbitals, n_dims)
+    omega: np.ndarray  # (n_dims,)
+    up: np.ndarray  # h_n = up_n x h_{n-1} - down_n h_{n-2}; both of shape (n_dims, order + 1)
+    down: np.ndarray
+    ladder: np.ndarray  # h_n' = ladder_n h_{n-1}
+    hermite: np.ndarray  # h_n and its first two derivatives at one position, (3, n_dims, order + 1)
+
+
+def oscillator_orbitals(states: np.ndarray, omega: np.ndarray) -> Orbitals:
+    """The orbitals of ``states`` for the frequencies omega, shape (n_dims,)."""
+    orders = np.arange(states.max() + 1)
+    divisors = np.maximum(orders, 1)
+    up = np.sqrt(2 * omega[:, None] / divisors)
+    down = np.broadcast_to(np.sqrt((divisors - 1) / divisors), up.shape).copy()
+    return Orbitals(states, omega, up, down, np.sqrt(2 * omega[:, None] * orders), np.zeros((3, *up.shape)))
+
+
+@kernel
+def _fill_hermite(orbitals, position):
+    h = orbitals.hermite
     for d in range(position.size):
-        u = np.sqrt(omega[d]) * position[d]
-        hermite[d, 0] = 1.0
-        if hermite.shape[1] > 1:
-            hermite[d, 1] = np.sqrt(2.0) * u
-        for n in range(2, hermite.shape[1]):
-            hermite[d, n] = np.sqrt(2.0 / n) * u * hermite[d, n - 1] - np.sqrt((n - 1.0) / n) * hermite[d, n - 2]
+        h[0, d, 0] = 1.0
+        for n in range(1, h.shape[2]):
+            h[0, d, n] = orbitals.up[d, n] * position[d] * h[0, d, n - 1]
+            if n > 1:
+                h[0, d, n] -= orbitals.down[d, n] * h[0, d, n - 2]
+            h[1, d, n] = orbitals.ladder[d, n] * h[0, d, n - 1]
 
 
 @kernel
-def fill_orbitals(states, omega, position, hermite, orbitals, slopes):
-    """prod_d h_{n_d}(sqrt(omega_d) x_d) of all ``states``, and their gradients, by h_n' = sqrt(2 n) h_{n-1}.
-
-    The factor exp(-omega x^2 / 2) that all orbitals share is left out. ``hermite`` is scratch, (n_dims, order + 1).
-    """
-    fill_hermite(omega, position, hermite)
+def fill_orbitals(orbitals, position, values, slopes):
+    """prod_d h_{n_d}(x_d) for all states, (n_orbitals,), and their gradients, (n_dims, n_orbitals)."""
+    _fill_hermite(orbitals, position)
+    h, states = orbitals.hermite, orbitals.states
     for j in range(states.shape[0]):
         value = 1.0
         for d in range(position.size):
-            value *= hermite[d, states[j, d]]
-        orbitals[j] = value
+            value *= h[0, d, states[j, d]]
+        values[j] = value
         for d in range(position.size):
-            n = states[j, d]
-            slope = np.sqrt(2.0 * n * omega[d]) * hermite[d, n - 1] if n > 0 else 0.0
+            slope = h[1, d, states[j, d]]
             for c in range(position.size):
                 if c != d:
-                    slope *= hermite[c, states[j, c]]
+                    slope *= h[0, c, states[j, c]]
             slopes[d, j] = slope
+
+
+@kernel
+def fill_curvatures(orbitals, position, curvatures):
+    """The second derivatives of the orbitals, (n_dims, n_dims, n_orbitals), of which c <= d is filled."""
+    _fill_hermite(orbitals, position)
+    h, states = orbitals.hermite, orbitals.states
+    for d in range(position.size):
+        for n in range(1, h.shape[2]):
+            h[2, d, n] = orbitals.ladder[d, n] * h[1, d, n - 1]
+        for c in range(d + 1):
+            for j in range(states.shape[0]):
+                value = 1.0
+                for e in range(position.size):
+                    value *= h[(e == c) + (e == d), e, states[j, e]]
+                curvatures[c, d, j] = value
 
 
 @kernel

@@ -51,14 +51,18 @@ class PadeJastrow(PairProduct, _Fields):
 
     def __new__(cls, system: System, beta: float | None = None) -> "PadeJastrow":
         check_particles(system)
-        if system.n_dims < 2:
-            raise ValueError(
-                f"expected a system of 2 dimensions or more, got {system.n_dims}: 1 / r has no cusp on a line"
-            )
+        cusps(system.n_dims)
         start = check_positive("beta", 0.35 / float(system.length.mean()) ** 0.5 if beta is None else beta)
         n_up = getattr(system, "n_up", SPINLESS)
         kinds = spin_kinds(system.n_particles, n_up)  # without spins, all pairs meet like opposite spins
         return cls._make((np.full(kinds, np.log(start)), system.n_particles, system.n_dims, n_up))
+
+
+def cusps(n_dims: int) -> np.ndarray:
+    """The slopes of log psi where two electrons of opposite, and of equal spin meet: 1 / (D - 1) and 1 / (D + 1)."""
+    if n_dims < 2:
+        raise ValueError(f"expected a system of 2 dimensions or more, got {n_dims}: 1 / r has no cusp on a line")
+    return np.array([1 / (n_dims - 1), 1 / (n_dims + 1)])
 
 
 class _Constants(NamedTuple):
@@ -69,7 +73,7 @@ class _Constants(NamedTuple):
 @workspace.register(PadeJastrow)
 def _(psi):
     beta = np.broadcast_to(np.exp(psi.log_beta), (2,)).copy()
-    return pair_work(psi, _Constants(beta, np.array([1 / (psi.n_dims - 1), 1 / (psi.n_dims + 1)])))
+    return pair_work(psi, _Constants(beta, cusps(psi.n_dims)))
 
 
 @kernel

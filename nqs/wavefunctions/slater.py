@@ -9,7 +9,7 @@ from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
 from nqs.log_derivatives import Dense
 from nqs.systems.system import System, check_particles, one_for_each_axis
-from nqs.wavefunctions.determinants import fill_orbitals, invert, lowest_states
+from nqs.wavefunctions.determinants import Orbitals, fill_orbitals, invert, lowest_states, oscillator_orbitals
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
@@ -87,6 +87,7 @@ class Slater(WaveFunction, _Fields):
 
 
 class _Work(NamedTuple):
+    basis: Orbitals
     omega: np.ndarray  # (n_dims,)
     energy: np.ndarray  # E_0, (1,)
     orbitals: np.ndarray  # phi_j(x_i) without the exponential, (n_particles, n_orbitals)
@@ -100,7 +101,6 @@ class _Work(NamedTuple):
     new_orbitals: np.ndarray
     new_slopes: np.ndarray
     ratio: np.ndarray  # of determinants, (1,)
-    hermite: np.ndarray  # scratch, (n_dims, order + 1)
     matrix: np.ndarray  # scratch, (n_orbitals, n_orbitals)
     pivots: np.ndarray  # scratch, (n_orbitals,)
 
@@ -113,6 +113,7 @@ def _(psi):
     energies = (psi.states + 0.5) @ omega
     energy = energies[: psi.n_up].sum() + energies[: n - psi.n_up].sum()
     return _Work(
+        oscillator_orbitals(psi.states, omega),
         omega,
         np.array([energy]),
         np.empty((n, n_orbitals)),
@@ -126,14 +127,13 @@ def _(psi):
         np.empty(n_orbitals),
         np.empty((n_dims, n_orbitals)),
         np.ones(1),
-        np.empty((n_dims, psi.states.max() + 1)),
         np.empty((n_orbitals, n_orbitals)),
         np.empty(n_orbitals, dtype=np.int64),
     )
 
 
 @kernel
-def _spin(psi, i):
+def spin_of(psi, i):
     """0 for spin up, 1 for down, and the particles first .. last - 1 of that spin."""
     return (0, 0, psi.n_up) if i < psi.n_up else (1, psi.n_up, psi.n_particles)
 
@@ -144,7 +144,7 @@ def _spin(psi, i):
 @kernel
 def _refresh_inverse(psi, work, i):
     """The inverse of the spin of particle i, from the orbitals."""
-    spin, first, last = _spin(psi, i)
+    spin, first, last = spin_of(psi, i)
     n = last - first
     for k in range(n):
         for j in range(n):
@@ -160,7 +160,7 @@ def _refresh_inverse(psi, work, i):
 @kernel
 def _update_inverse(psi, work, i):
     """Sherman and Morrison: particle i has new orbitals, whose ratio of determinants is in ``work.ratio``."""
-    spin, first, last = _spin(psi, i)
+    spin, first, last = spin_of(psi, i)
     n, scale = last - first, 1.0 / work.ratio[0]
     for k in range(first, last):
         if k != i:
@@ -182,7 +182,7 @@ def _update_inverse(psi, work, i):
 @refresh.register(Slater)
 def _(psi, work, x):
     for i in range(x.shape[0]):
-        fill_orbitals(psi.states, work.omega, x[i], work.hermite, work.orbitals[i], work.slopes[i])
+        fill_orbitals(work.basis, x[i], work.orbitals[i], work.slopes[i])
     if psi.n_up > 0:
         _refresh_inverse(psi, work, 0)
     if psi.n_up < psi.n_particles:
@@ -200,8 +200,8 @@ def _(psi, work, x):
 
 @log_ratio.register(Slater)
 def _(psi, work, x, i, new):
-    fill_orbitals(psi.states, work.omega, new, work.hermite, work.new_orbitals, work.new_slopes)
-    _, first, last = _spin(psi, i)
+    fill_orbitals(work.basis, new, work.new_orbitals, work.new_slopes)
+    _, first, last = spin_of(psi, i)
     ratio, exponent = 0.0, 0.0
     for j in range(last - first):
         ratio += work.new_orbitals[j] * work.inverse[i, j]
@@ -213,7 +213,7 @@ def _(psi, work, x, i, new):
 
 @accept.register(Slater)
 def _(psi, work, x, i, new):
-    spin, first, last = _spin(psi, i)
+    spin, first, last = spin_of(psi, i)
     log = np.log(abs(work.ratio[0]))
     for j in range(last - first):
         work.orbitals[i, j] = work.new_orbitals[j]
@@ -239,21 +239,21 @@ def _particle_gradient(work, i, n, position, slopes, scale, out):
 
 @drift.register(Slater)
 def _(psi, work, x, i, out):
-    _, first, last = _spin(psi, i)
+    _, first, last = spin_of(psi, i)
     _particle_gradient(work, i, last - first, x[i], work.slopes[i], 1.0, out)
 
 
 @proposed_drift.register(Slater)
 def _(psi, work, x, i, new, out):
-    _, first, last = _spin(psi, i)
+    _, first, last = spin_of(psi, i)
     _particle_gradient(work, i, last - first, new, work.new_slopes, 1.0 / work.ratio[0], out)
 
 
 @kernel
-def _fill_gradient(psi, work, x):
+def fill_gradient(psi, work, x):
     """The gradient of log psi for the particles of every spin that moved since it was filled."""
     for i in range(x.shape[0]):
-        spin, first, last = _spin(psi, i)
+        spin, first, last = spin_of(psi, i)
         if work.stale[spin]:
             work.gradient[i, :] = 0.0
             _particle_gradient(work, i, last - first, x[i], work.slopes[i], 1.0, work.gradient[i])
@@ -262,7 +262,7 @@ def _fill_gradient(psi, work, x):
 
 @gradient_laplacian.register(Slater)
 def _(psi, work, x, gradient):
-    _fill_gradient(psi, work, x)
+    fill_gradient(psi, work, x)
     laplacian = -2.0 * work.energy[0]
     for i in range(x.shape[0]):
         for d in range(x.shape[1]):
@@ -279,7 +279,7 @@ def _(psi):
 
 @write_row.register(Slater)
 def _(psi, work, x, row):
-    _fill_gradient(psi, work, x)
+    fill_gradient(psi, work, x)
     row[:] = 0.0
     for i in range(x.shape[0]):
         for d in range(x.shape[1]):

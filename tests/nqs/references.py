@@ -65,6 +65,18 @@ def _(psi, parameters, x):
     return total
 
 
+@log_psi.register(nqs.Backflow)
+def _(psi, parameters, x):
+    up = torch.arange(len(x)) < psi.slater.n_up
+    difference = x[:, None] - x[None]
+    kind = (up[:, None] == up[None]).long() if len(psi.log_length) > 1 else torch.zeros(len(x), len(x)).long()
+    t = 1 / (1 + (difference**2).sum(dim=2) / torch.exp(2 * parameters["log_length"])[kind])
+    powers = torch.stack([t ** (k + 1) for k in range(psi.coefficients.shape[1])], dim=2)
+    eta = (parameters["coefficients"][kind] * powers).sum(dim=2)
+    slater = {"log_omega": parameters["slater.log_omega"]}
+    return log_psi(psi.slater, slater, x + (eta[:, :, None] * difference).sum(dim=1))
+
+
 @log_psi.register(nqs.PairNetwork)
 def _(psi, parameters, x):
     weights, output, total = parameters["weights"], parameters["output"], torch.zeros(())
@@ -86,6 +98,19 @@ def _(psi, parameters, x):
 def _(psi, parameters, x):
     pairs = itertools.combinations(x, 2)
     return sum((torch.log(1 - psi.diameter / torch.linalg.norm(a - b)) for a, b in pairs), torch.zeros(()))
+
+
+@log_psi.register(nqs.Jastrow)
+def _(psi, parameters, x):
+    total, n_dims = torch.zeros(()), x.shape[1]
+    for i, j in itertools.combinations(range(len(x)), 2):
+        equal = int(psi.n_up >= 0 and (i < psi.n_up) == (j < psi.n_up))
+        r = torch.linalg.norm(x[i] - x[j])
+        u = r / (1 + r / psi.length)
+        total = total + u / (n_dims + (1 if equal else -1))
+        for k, coefficient in enumerate(parameters["coefficients"][equal]):
+            total = total + coefficient * u ** (k + 2)
+    return total
 
 
 @log_psi.register(nqs.Neural)

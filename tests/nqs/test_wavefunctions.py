@@ -41,6 +41,11 @@ def neural(system: nqs.HarmonicOscillator | nqs.QuantumDot, **options) -> nqs.Ne
     return nqs.Neural(system, hidden=(5, 4), seed=2, scale=0.5, **options)
 
 
+def shifted(psi: nqs.WaveFunction) -> nqs.WaveFunction:
+    """With random numbers added to the parameters, some of which start at zero."""
+    return psi.with_parameters(psi.parameters + 0.1 * np.random.default_rng(4).standard_normal(psi.n_parameters))
+
+
 # One line for each factor and product: its name, how it is made.
 WAVE_FUNCTIONS: dict[str, Callable[[], nqs.WaveFunction]] = {
     "Gaussian": lambda: nqs.Gaussian(TRAP, alpha=np.array([0.4, 0.9])),
@@ -50,8 +55,12 @@ WAVE_FUNCTIONS: dict[str, Callable[[], nqs.WaveFunction]] = {
     "PadeJastrow bosons": lambda: nqs.PadeJastrow(TRAP, beta=0.7),
     "PadeJastrow two electrons": lambda: nqs.PadeJastrow(DOT),
     "PadeJastrow four electrons": lambda: nqs.PadeJastrow(FOUR_ELECTRONS)._replace(log_beta=np.array([0.1, -0.4])),
+    "Jastrow bosons": lambda: shifted(nqs.Jastrow(TRAP)),
+    "Jastrow four electrons": lambda: shifted(nqs.Jastrow(FOUR_ELECTRONS, n_terms=2, length=0.8)),
     "PairNetwork bosons": lambda: nqs.PairNetwork(TRAP, n_hidden=4, seed=3, scale=0.5),
     "PairNetwork four electrons": lambda: nqs.PairNetwork(FOUR_ELECTRONS, n_hidden=3, seed=3, scale=0.5, length=0.7),
+    "Backflow": lambda: shifted(nqs.Backflow(SIX_ELECTRONS, n_terms=3, omega=0.8)),
+    "Backflow open shell": lambda: shifted(nqs.Backflow(SPINS, n_terms=2)),
     "Slater": lambda: nqs.Slater(SIX_ELECTRONS, omega=0.8),
     "Slater open shell": lambda: nqs.Slater(SPINS),
     "Gaussian * PowerJastrow": lambda: nqs.Gaussian(LINE) * nqs.PowerJastrow(LINE, power=1.7),
