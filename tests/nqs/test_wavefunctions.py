@@ -69,7 +69,6 @@ WAVE_FUNCTIONS: dict[str, Callable[[], nqs.WaveFunction]] = {
     "Neural sorted": lambda: neural(LINE, symmetry="sorted"),
     "Neural pooled": lambda: neural(TRAP, symmetry="pooled", degree=3, activation="softplus"),
     "Gaussian * (GaussianRBM * PadeJastrow)": lambda: nqs.Gaussian(DOT) * (rbm(DOT) * nqs.PadeJastrow(DOT, beta=0.4)),
-    "Slater * PadeJastrow": lambda: nqs.Slater(SIX_ELECTRONS) * nqs.PadeJastrow(SIX_ELECTRONS),
 }
 
 
