@@ -1,5 +1,6 @@
 """Markov chains, and what their samples are worth."""
 
+from montecarlo.moments import Estimates, Moments
 from montecarlo.statistics import (
     Accumulator,
     Blocking,
@@ -18,6 +19,8 @@ __all__ = [
     "Blocking",
     "ChainTooShortWarning",
     "Estimate",
+    "Estimates",
+    "Moments",
     "autocorrelation",
     "blocking",
     "estimate",

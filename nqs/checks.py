@@ -72,11 +72,11 @@ def check_energies(step: int, energies: np.ndarray) -> None:
         )
 
 
-def one_for_each(name: str, values: Any, n: int) -> np.ndarray:
-    """The values of an observable, shape (n,), or a ValueError."""
-    if np.shape(values) != (n,):
+def check_values(name: str, values: Any, n: int) -> np.ndarray:
+    """The values of an observable, shape (n, ...), or a ValueError."""
+    if np.shape(values)[:1] != (n,):
         raise ValueError(
-            f"expected the observable {name} to return {n} numbers for {n} configurations, one for each, "
+            f"expected the observable {name} to return {n} numbers or arrays for {n} configurations, one for each, "
             f"got shape {np.shape(values)}"
         )
     return np.asarray(values)

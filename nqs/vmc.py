@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,12 +10,14 @@ import numpy as np
 from montecarlo.chains import Chains
 from montecarlo.estimates import Estimate
 from montecarlo.metropolis import Metropolis
-from montecarlo.statistics import Accumulator, estimate
+from montecarlo.statistics import estimate
 from neural.blas import one_blas_thread
 from neural.optimizers import Optimizer, State
-from nqs.checks import DivergedError, VMCWarning, check_arguments, check_energies, one_for_each
+from nqs.checks import DivergedError, VMCWarning, check_arguments, check_energies
 from nqs.energy import LocalEnergy
 from nqs.log_derivatives import Jacobian
+from nqs.measuring import Sums, add_round, sums_from_state
+from nqs.observables import Observable
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System, check_positive, check_positive_integer
@@ -23,7 +25,6 @@ from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
 
 SAMPLES_PER_ROUND = 2**16  # of a measurement, between two records
 ROUNDING = 1e-9  # of an energy, relative: what remains of the error at zero variance
-Observable = Callable[[np.ndarray], np.ndarray]
 
 
 class Step(NamedTuple):
@@ -51,7 +52,7 @@ class Measurement(NamedTuple):
     """The energy and the other observables of a fixed wave function."""
 
     energy: Estimate
-    observables: dict[str, Estimate]
+    observables: dict[str, Any]  # Estimate by name, or Estimates of an array
     acceptance: float
 
 
@@ -112,7 +113,7 @@ class VMC:
         self.optimizer_state = optimizer.init(psi.n_parameters)
         self.step = 0
         self._ready = False
-        self._measured: dict[str, Accumulator] = {}
+        self._measured: Sums = {}
         self._warned: set[str] = set()
 
     def steps(self, n: int) -> Iterator[Step]:
@@ -182,8 +183,9 @@ class VMC:
     def measure(self, n_samples: int, observables: Mapping[str, Observable] | None = None) -> Measurement:
         """Average over ``n_samples`` further samples of the fixed wave function.
 
-        An observable is a function of configurations, shape (n, n_particles, n_dims), that returns n numbers. Raises
-        ``ValueError`` for another number of them, and for the names "energy" and "acceptance", which are taken.
+        An observable is a function of configurations, shape (n, n_particles, n_dims), that returns one number for
+        each, or one array: see ``nqs.observables``. Raises ``ValueError`` for another number of them, and for the names
+        "energy" and "acceptance", which are taken.
         """
         self._measured = {}
         for _ in self.measuring(n_samples, observables):
@@ -202,17 +204,12 @@ class VMC:
         total = -(-check_positive_integer("n_samples", n_samples) // n_chains)
         per_round = max(1, SAMPLES_PER_ROUND // n_chains)
         self.burn_in()
-        names = ["energy", "acceptance", *observables]
-        if set(self._measured) != set(names):
-            self._measured = {name: Accumulator() for name in names}
-        while (done := self._measured["energy"].n_steps) < total:
+        if set(self._measured) != {"energy", "acceptance", *observables}:
+            self._measured = {}
+        while (done := self._measured["energy"].n_steps if self._measured else 0) < total:
             n = min(per_round, total - done)
             recorded, acceptance = self._sample(n, configurations=bool(observables))
-            self._measured["energy"].update(recorded.energies)
-            self._measured["acceptance"].update(np.full((1, n), acceptance))
-            x = recorded.configurations.reshape(-1, *self.psi.shape)
-            for name, observable in observables.items():
-                self._measured[name].update(one_for_each(name, observable(x), len(x)).reshape(n_chains, n))
+            add_round(self._measured, recorded, acceptance, observables)
             energy = self._measured["energy"].estimate(warn=False)
             yield Progress((done + n) * n_chains, total * n_chains, energy, acceptance)
 
@@ -222,8 +219,8 @@ class VMC:
             raise ValueError("nothing was measured for these parameters: call measure(n_samples) first")
         measured = dict(self._measured)
         acceptance = measured.pop("acceptance").estimate(warn=False).mean
-        estimates = {name: accumulator.estimate() for name, accumulator in measured.items()}
-        energy = estimates.pop("energy")
+        energy = measured.pop("energy").estimate()
+        estimates = {name: sums.estimate() for name, sums in measured.items()}
         if energy.r_hat > 1.05 and energy.error > ROUNDING * abs(energy.mean):
             self._warn(
                 "r_hat", f"R-hat {energy.r_hat:.3f} is above 1.05: the chains disagree; measure or burn in longer"
@@ -273,7 +270,7 @@ class VMC:
         memory = {name: np.array(state["optimizer"][name]) for name in self.optimizer_state.memory}
         self.optimizer_state = State(int(state["optimizer"]["step"]), memory)
         self.chains.restore(state["chains"])
-        self._measured = {name: Accumulator.from_state(part) for name, part in state.get("measured", {}).items()}
+        self._measured = sums_from_state(state.get("measured", {}))
         self.step, self._ready = int(state["step"]), bool(state["ready"])
 
 

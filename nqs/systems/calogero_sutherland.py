@@ -60,6 +60,12 @@ class CalogeroSutherland(System, _Fields):
         n = self.n_particles
         return self.omega * (n + self.strength * n * (n - 1)) / 2
 
+    @property
+    def extent(self) -> np.ndarray:
+        """The edge of the semicircle that the density of many particles follows, and a tail."""
+        edge = np.sqrt(2 * self.strength * (self.n_particles - 1) / self.omega)
+        return edge + 4 * self.length
+
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Particles normally distributed over the extent of the exact state: omega^2 sum <x^2> = E, by the virial."""
         width = np.sqrt(self.exact_energy / self.n_particles) / self.omega

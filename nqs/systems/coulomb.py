@@ -16,3 +16,11 @@ def coulomb(x):
                 squared += (x[i, d] - x[j, d]) ** 2
             energy += 1.0 / np.sqrt(squared)
     return energy
+
+
+def classical_radius(n_particles: int, omega: float, n_dims: int) -> float:
+    """The radius to which a classical charged fluid fills an isotropic trap: R^3 = c N / omega^2.
+
+    In three dimensions the density is constant and c = 1; in two it is that of a half sphere and c = 3 pi / 4.
+    """
+    return float(((3 * np.pi / 4 if n_dims == 2 else 1.0) * n_particles / omega**2) ** (1 / 3))

@@ -6,7 +6,7 @@ import numpy as np
 
 from neural.jit import kernel
 from nqs.exact.double_well import one_electron_double_dot, two_electron_double_dot
-from nqs.systems.coulomb import coulomb
+from nqs.systems.coulomb import classical_radius, coulomb
 from nqs.systems.system import (
     System,
     check_n_up,
@@ -57,6 +57,11 @@ class DoubleDot(System, _Fields):
     @property
     def length(self) -> np.ndarray:
         return np.sqrt(0.5 / self.omega + np.array([self.separation / 2, 0.0]) ** 2)
+
+    @property
+    def extent(self) -> np.ndarray:
+        wells = np.array([self.separation / 2, 0.0])
+        return wells + classical_radius(self.n_particles, self.omega, 2) + 4 * np.sqrt(0.5 / self.omega)
 
     @property
     def exact_energy(self) -> float | None:

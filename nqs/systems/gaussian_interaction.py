@@ -83,6 +83,14 @@ class GaussianInteraction(System, _Fields):
             return two_with_gaussian_interaction(self.strength, self.width, self.omega, self.fermions)
         return None
 
+    @property
+    def extent(self) -> np.ndarray:
+        """The highest orbital of fermions, what the largest force or the range of the repulsion adds, and a tail."""
+        others = self.n_particles - 1
+        orbital = np.sqrt((2 * others + 1 if self.fermions or self.strength > 0 else 1) / self.omega)
+        force = max(0.0, self.strength) * others / (np.sqrt(2 * np.pi * np.e) * self.width**2)
+        return orbital + min(force / self.omega**2, 2 * self.width * others) + 4 * self.length
+
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Normally distributed particles, fermions over a cloud as wide as without interaction."""
         width = np.sqrt(self.n_particles) if self.fermions else 1.0

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nqs.exact import two_electron_dot
-from nqs.systems.coulomb import coulomb
+from nqs.systems.coulomb import classical_radius, coulomb
 from nqs.systems.harmonic_oscillator import trap
 from nqs.systems.system import (
     System,
@@ -60,6 +60,10 @@ class QuantumDot(System, _Fields):
     @property
     def length(self) -> np.ndarray:
         return np.sqrt(0.5 / self.omega)
+
+    @property
+    def extent(self) -> np.ndarray:
+        return (classical_radius(self.n_particles, float(self.omega[0]), self.n_dims)) + 4 * self.length
 
     @property
     def exact_energy(self) -> float | None:

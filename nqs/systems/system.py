@@ -45,6 +45,11 @@ class System:
         """The extent of the cloud along each axis, shape (n_dims,)."""
         raise NotImplementedError
 
+    @property
+    def extent(self) -> np.ndarray:
+        """Half the size of a box that holds the cloud, for densities on a grid; shape (n_dims,)."""
+        return 5 * self.length
+
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Normally distributed particles of the size of the cloud, shape (n, n_particles, n_dims)."""
         return generator.standard_normal((n, self.n_particles, self.n_dims)) * self.length

@@ -1,0 +1,49 @@
+"""What a measurement adds up: the energy, the acceptance, and observables, numbers or arrays of them."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from montecarlo.moments import Moments
+from montecarlo.statistics import Accumulator
+from nqs.checks import check_values
+from nqs.observables import Observable, WithEnergies
+
+NUMBERS_IN_MEMORY = 2**22  # of one observable at a time
+Sums = dict[str, Any]  # an Accumulator for a number, Moments for an array
+
+
+def add_round(sums: Sums, recorded: Any, acceptance: float, observables: Mapping[str, Observable]) -> None:
+    """Add a round of samples, of which ``recorded`` has the local energies and configurations, to the ``sums``."""
+    sums.setdefault("energy", Accumulator()).update(recorded.energies)
+    sums.setdefault("acceptance", Accumulator()).update(np.full((1, recorded.energies.shape[1]), acceptance))
+    for name, observable in observables.items():
+        blocks = values_of(name, observable, recorded.configurations, recorded.energies)
+        first = next(blocks)
+        if first.ndim == 2:
+            sums.setdefault(name, Accumulator()).update(np.concatenate([first, *blocks]))
+        else:
+            sums.setdefault(name, Moments()).update(itertools.chain([first], blocks))
+
+
+def values_of(name: str, observable: Observable, x: np.ndarray, energies: np.ndarray) -> Iterator[np.ndarray]:
+    """The values of some chains at a time, shape (some chains, n_samples, ...), to save memory.
+
+    x : shape (n_chains, n_samples, ...), with their local energies, shape (n_chains, n_samples)
+    """
+    start, count = 0, 1  # the first chain shows how large the values are
+    while start < len(x):
+        some = slice(start, start + count)
+        flat = x[some].reshape(-1, *x.shape[2:])
+        found = observable(flat, energies[some].ravel()) if isinstance(observable, WithEnergies) else observable(flat)
+        values = check_values(name, found, len(flat))
+        yield values.reshape(-1, x.shape[1], *values.shape[1:])
+        start += count
+        count = max(1, NUMBERS_IN_MEMORY * len(x[some]) // max(1, values.size))
+
+
+def sums_from_state(state: Mapping[str, Any]) -> Sums:
+    """The sums whose ``state()`` were saved, by name."""
+    return {name: (Moments if "sums" in part else Accumulator).from_state(part) for name, part in state.items()}
