@@ -37,6 +37,7 @@ from nqs.wavefunctions import (
     SpinState,
     SymmetricRBM,
     WaveFunction,
+    default_wavefunction,
 )
 
 __all__ = [
@@ -85,4 +86,5 @@ __all__ = [
     "Triangular",
     "VMCWarning",
     "WaveFunction",
+    "default_wavefunction",
 ]

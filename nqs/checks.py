@@ -1,5 +1,6 @@
 """What VMC refuses, what stops it, and what it warns of."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,12 @@ def _check_particles(system: System, psi: WaveFunction) -> None:
             f"expected a wave function that is antisymmetric for {psi.shape[0]} fermions, "
             f"got {type(psi).__name__}: multiply it with nqs.Slater(system)"
         )
+    if _has_equal_spins(system) and not psi.symmetric:
+        factors = getattr(psi, "factors", (psi,))
+        names = ", ".join(type(factor).__name__ for factor in factors if not factor.symmetric)
+        message = f"{names} changes when electrons of the same spin are exchanged, so that psi is not antisymmetric"
+        advice = "the energy may fall below that of fermions; PairNetwork, or Neural with pooled powers, is symmetric"
+        warnings.warn(f"{message}: {advice}", VMCWarning, stacklevel=4)
 
 
 def _has_equal_spins(system: Any) -> bool:

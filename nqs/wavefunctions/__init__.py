@@ -1,6 +1,7 @@
 """Wave functions, to be multiplied with ``*``."""
 
 from nqs.wavefunctions.backflow import Backflow
+from nqs.wavefunctions.default import default_wavefunction
 from nqs.wavefunctions.gaussian import Gaussian
 from nqs.wavefunctions.gaussian_rbm import GaussianRBM
 from nqs.wavefunctions.hard_sphere_jastrow import HardSphereJastrow
@@ -35,4 +36,5 @@ __all__ = [
     "SpinState",
     "SymmetricRBM",
     "WaveFunction",
+    "default_wavefunction",
 ]

@@ -119,9 +119,9 @@ def _(psi):
 
 @kernel
 def _kind(psi, i, j):
-    """0 for opposite, 1 for equal spins."""
+    """0 for opposite, 1 for equal spins of two particles."""
     first, last = equal_spins(psi.slater, i)
-    return 1 if first <= j < last else 0
+    return 1 if first <= j < last and i != j else 0
 
 
 @kernel

@@ -44,6 +44,10 @@ class GaussianRBM(WaveFunction, _Fields):
     ``represents="amplitude"`` psi itself is P. The widths sigma_d start at the width of the trap's ground state, so
     that zero weights give the exact state of free bosons.
 
+    Every particle has weights of its own: exchanging two of them changes psi. As a factor beside a determinant, as in
+    the literature, it spoils the antisymmetry, and the energy is an upper bound to that of bosons only. ``PairNetwork``
+    and ``Neural`` with pooled powers are symmetric.
+
     Parameters
     ----------
     system : the system it is for
@@ -94,6 +98,10 @@ class GaussianRBM(WaveFunction, _Fields):
                 power,
             )
         )
+
+    @property
+    def symmetric(self) -> bool:
+        return False
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -97,6 +97,10 @@ class Neural(WaveFunction, _Fields):
         return cls._make((net, 0.25 / system.length**2, system.n_particles, symmetry == "sorted", exponents))
 
     @property
+    def symmetric(self) -> bool:
+        return self.is_sorted or len(self.exponents) > 0
+
+    @property
     def shape(self) -> tuple[int, int]:
         return self.n_particles, self.alpha.size
 

@@ -87,6 +87,11 @@ class WaveFunction:
         return False
 
     @property
+    def symmetric(self) -> bool:
+        """Whether psi stays the same when two particles of the same spin are exchanged, but for its sign."""
+        return True
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(n_particles, n_dims)."""
         raise NotImplementedError
@@ -183,6 +188,10 @@ class Product(WaveFunction, _Factors):
     @property
     def antisymmetric(self) -> bool:
         return self.left.antisymmetric or self.right.antisymmetric
+
+    @property
+    def symmetric(self) -> bool:
+        return self.left.symmetric and self.right.symmetric
 
     @property
     def factors(self) -> tuple[WaveFunction, ...]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nqs
+from nqs.energy import local_energies
 
 pytestmark = pytest.mark.interpreted
 
@@ -85,11 +86,11 @@ def test_seeds_of_the_weights():
 
 
 def near_meeting(n_dims: int, r: float) -> np.ndarray:
-    """Two particles at distance r, along the first axis."""
+    """Two particles at distance r, along the last axis."""
     x = np.zeros((2, n_dims))
     x[0] += 0.3
     x[1] = x[0]
-    x[0, 0] += r
+    x[0, -1] += r
     return x
 
 
@@ -105,7 +106,7 @@ def test_cusp_cancels_the_divergence_of_the_repulsion(n_dims, equal_spins):
 
     def energy(r: float) -> float:
         gradient, laplacian = psi.gradient_laplacian(near_meeting(n_dims, r))
-        gradient[:, 0] += np.array([1 / r, -1 / r]) * equal_spins
+        gradient[:, -1] += np.array([1 / r, -1 / r]) * equal_spins
         return -0.5 * (laplacian + np.sum(gradient**2) - 2 / r**2 * equal_spins) + 1 / r
 
     distances = np.array([1e-2, 1e-3, 1e-4])
@@ -113,8 +114,23 @@ def test_cusp_cancels_the_divergence_of_the_repulsion(n_dims, equal_spins):
     assert np.polyfit(np.log(distances), np.log(np.abs(changes)), 1)[0] == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize("n_dims", [2, 3])
+@pytest.mark.parametrize("n_up", [1, 2])
+@pytest.mark.parametrize("cusp", [nqs.PadeJastrow, nqs.Jastrow])
+def test_backflow_and_pair_network_leave_the_cusp_exact(n_dims, n_up, cusp):
+    """The local energy tends to a limit where two electrons meet, whatever the parameters."""
+    dot = nqs.QuantumDot(2, n_dims, n_up=n_up)
+    psi = nqs.Backflow(dot) * cusp(dot) * nqs.PairNetwork(dot, 4, seed=1, scale=0.5)
+    psi = psi.with_parameters(psi.parameters + 0.1 * np.random.default_rng(5).standard_normal(psi.n_parameters))
+    distances = np.array([1e-2, 1e-3, 1e-4])
+    x = np.array([near_meeting(n_dims, r) for r in (*distances, *distances / 2)])
+    near, nearer = local_energies(dot, psi, x).reshape(2, -1)
+    assert np.polyfit(np.log(distances), np.log(np.abs(near - nearer)), 1)[0] == pytest.approx(1, abs=0.1)
+
+
 SYMMETRIC = {
     "PadeJastrow": lambda: nqs.PadeJastrow(TRAP),
+    "PairNetwork": lambda: nqs.PairNetwork(TRAP, n_hidden=3, seed=2, scale=0.5),
     "Neural sorted": lambda: nqs.Neural(LINE, hidden=(5,), symmetry="sorted", seed=2, scale=0.5),
     "Neural pooled": lambda: nqs.Neural(TRAP, hidden=(5,), symmetry="pooled", seed=2, scale=0.5),
 }

@@ -44,6 +44,25 @@ def test_exchange_of_equal_spins_changes_the_sign():
     assert np.array_equal(psi.sign(spins), psi.sign(x))
 
 
+def test_backflow_moves_electrons_of_one_spin_alike():
+    """Exchanging two electrons of one spin exchanges their displaced coordinates; the determinants change sign."""
+    dot = nqs.QuantumDot(6)
+    psi = nqs.Backflow(dot)
+    psi = psi.with_parameters(psi.parameters + 0.2 * np.random.default_rng(1).standard_normal(psi.n_parameters))
+    x = np.random.default_rng(2).standard_normal((20, 6, 2))
+    order = [0, 2, 1, 4, 3, 5]
+    np.testing.assert_allclose(psi.coordinates(x[:, order]), psi.coordinates(x)[:, order], rtol=1e-12)
+    np.testing.assert_allclose(psi.log_psi(x), psi.slater.log_psi(psi.coordinates(x)), rtol=1e-11)
+    assert np.abs(psi.coordinates(x) - x).max() > 0.1
+
+
+def test_backflow_starts_as_the_plain_determinants():
+    dot = nqs.QuantumDot(7, 3, 0.5)
+    x = dot.first_configurations(10, np.random.default_rng(3))
+    for found, plain in zip(nqs.Backflow(dot).gradient_laplacian(x), nqs.Slater(dot).gradient_laplacian(x)):
+        np.testing.assert_allclose(found, plain, rtol=1e-9, atol=1e-9)
+
+
 def test_sign_is_that_of_the_determinants():
     """Three particles in the orbitals 1, y, x: the determinant is twice the area of their triangle, with its sign."""
     psi = nqs.Slater(SIX)

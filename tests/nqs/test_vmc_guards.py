@@ -123,6 +123,15 @@ def test_arguments_out_of_range(make, message):
 # What must warn
 
 
+def test_a_factor_that_is_not_symmetric():
+    dot = nqs.QuantumDot(3)
+    message = "GaussianRBM changes when electrons of the same spin are exchanged, so that psi is not antisymmetric"
+    with pytest.warns(nqs.VMCWarning, match=message):
+        nqs.VMC(dot, nqs.Slater(dot) * nqs.GaussianRBM(dot), nqs.RandomWalk(), SR())
+    pair = nqs.QuantumDot(2)
+    nqs.VMC(pair, nqs.GaussianRBM(pair), nqs.RandomWalk(), SR())  # opposite spins may differ
+
+
 def test_steps_that_are_hardly_ever_accepted():
     vmc = trap(proposal=nqs.RandomWalk(1e12), n_burn_in=20)
     with pytest.warns(nqs.VMCWarning, match=r"step 0: acceptance 0\.0\d is outside 0\.2 to 0\.9"):

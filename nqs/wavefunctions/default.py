@@ -1,0 +1,61 @@
+"""A good wave function for each system of particles."""
+
+import numpy as np
+
+from nqs.systems.calogero_sutherland import CalogeroSutherland
+from nqs.systems.double_dot import DoubleDot
+from nqs.systems.hard_sphere_bosons import HardSphereBosons
+from nqs.systems.quantum_dot import QuantumDot
+from nqs.systems.system import System, check_particles
+from nqs.wavefunctions.backflow import Backflow
+from nqs.wavefunctions.gaussian import Gaussian
+from nqs.wavefunctions.hard_sphere_jastrow import HardSphereJastrow
+from nqs.wavefunctions.neural import Neural
+from nqs.wavefunctions.pade_jastrow import PadeJastrow
+from nqs.wavefunctions.pair_network import PairNetwork
+from nqs.wavefunctions.pair_product import spin_kinds
+from nqs.wavefunctions.power_jastrow import PowerJastrow
+from nqs.wavefunctions.slater import Slater
+from nqs.wavefunctions.wavefunction import WaveFunction
+
+
+def default_wavefunction(system: System, seed: int = 0) -> WaveFunction:
+    """The product of factors that suits the system, at initial values from which training starts well.
+
+    Electrons in a quantum dot: determinants with backflow where there are equal spins, the exact cusps, and a network
+    of pairs; its energy starts below that of Hartree and Fock. Electrons in two wells have a network of pooled powers
+    instead, which does not take the centre for the middle of the cloud. Hard spheres and the Calogero-Sutherland model
+    have their own pair factors. Other particles have determinants (fermions), or a Gaussian (bosons), and a network
+    that is symmetric; on a line, particles of one spin are told apart by their order.
+
+    ``seed`` is that of the weights. Raises ``TypeError`` for anything but a system of particles.
+    """
+    check_particles(system)
+    if isinstance(system, QuantumDot | DoubleDot):
+        determinants = Backflow(system) if _has_equal_spins(system) else Slater(system)
+        pairs = PairNetwork(system, seed=seed) if isinstance(system, QuantumDot) else _factor(system, seed)
+        return determinants * PadeJastrow(system) * pairs
+    if isinstance(system, HardSphereBosons):
+        return Gaussian(system) * HardSphereJastrow(system)
+    if isinstance(system, CalogeroSutherland):
+        return Gaussian(system) * PowerJastrow(system)
+    if system.n_dims == 1 and system.fermions and _n_up(system) == system.n_particles:
+        return PowerJastrow(system) * Neural(system, symmetry="sorted", seed=seed)
+    return Slater(system) * _factor(system, seed) if system.fermions else _pooled(system, seed)
+
+
+def _pooled(system: System, seed: int) -> Neural:
+    return Neural(system, (16, 16), symmetry="pooled", degree=4, seed=seed)
+
+
+def _factor(system: System, seed: int) -> Neural:
+    """The network where another factor has the envelope already."""
+    return _pooled(system, seed)._replace(alpha=np.zeros(system.n_dims))
+
+
+def _n_up(system: System) -> int:
+    return system.n_up  # type: ignore[attr-defined]
+
+
+def _has_equal_spins(system: System) -> bool:
+    return spin_kinds(system.n_particles, _n_up(system)) == 2
