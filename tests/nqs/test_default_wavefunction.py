@@ -38,12 +38,12 @@ def test_seed_is_that_of_the_weights():
     assert not np.array_equal(one, other)
 
 
-def test_free_particles_start_at_their_energy():
-    """The networks start near zero."""
-    for trap in (Trap(5, 2, statistics="fermion"), Trap(4, 3, omega=(1.0, 1.0, 2.0)), Trap(3, 1)):
-        x = trap.first_configurations(200, np.random.default_rng(1))
-        energies = local_energies(trap, nqs.default_wavefunction(trap, seed=1), x)
-        assert abs(np.median(energies) / trap.exact_energy - 1) < 0.1
+def test_free_fermions_start_at_their_energy():
+    """The network starts near zero."""
+    trap = Trap(5, 2, statistics="fermion")
+    x = trap.first_configurations(200, np.random.default_rng(1))
+    energies = local_energies(trap, nqs.default_wavefunction(trap, seed=1), x)
+    assert abs(np.median(energies) / trap.exact_energy - 1) < 0.1
 
 
 def test_only_for_particles():
