@@ -1,0 +1,208 @@
+"""Variational autoencoders, and autoencoders as the case without the prior.
+
+    p(x) = int p(x | z) N(z; 0, 1) dz,    q(z | x) = N(z; m(x), v(x))
+    loss = -E_q log p(x | z) + beta KL(q | N(0, 1))
+
+Source: D. P. Kingma, M. Welling, arXiv:1312.6114, eqs. (7) and (10); beta: I. Higgins et al., ICLR 2017; the bound
+with several samples and active units: Y. Burda, R. Grosse, R. Salakhutdinov, arXiv:1509.00519, eqs. (8) and (11).
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from generative.conditions import Condition, encode
+from generative.decoders import decoded
+from generative.model import TorchModel
+from generative.networks.coders import ConvDecoder, ConvEncoder
+from generative.networks.dense import Dense
+from generative.noise import Noise, hashed
+from generative.training import Batch, Objective
+from neural.optimizers import Schedule
+
+Array = np.ndarray
+
+ACTIVE = 0.01  # variance over the data of the mean of q, from which a latent unit counts as active
+WATCH_EVERY = 20  # steps
+IMPORTANCE_ROWS = 2**16  # decoded at a time
+
+
+class CollapseWarning(UserWarning):
+    """A model that ignores its latent units, or a generator that covers little of the data."""
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(m, v) | N(0, 1)) = (m^2 + v - log v - 1) / 2 in nats, element by element."""
+    return 0.5 * (mean**2 + log_variance.exp() - log_variance - 1)
+
+
+class VAE(TorchModel):
+    """Encoder and decoder, dense with ``hidden`` units or convolutional with ``channels``.
+
+    shape : of one configuration
+    values : "bits", "spins", "unit" or "real"; they choose p(x | z), see ``generative.decoders``
+    n_latent : numbers in z
+    hidden : widths of the encoder, and backwards of the decoder
+    channels : of convolutions instead, for images and lattices whose sides 2^len(channels) divides
+    padding : of convolutions, "circular" for periodic lattices, "zeros" for images
+    beta : weight of the prior
+    warm_up : fraction of the training in which the weight grows from 0 to ``beta``
+    n_importance : K of ``log_prob``, which draws K values of z for each row,
+        log (1/K) sum_k p(x | z_k) p(z_k) / q(z_k | x): on average a lower bound of log p(x), tighter with larger K
+
+    A ``CollapseWarning`` tells when no latent unit is active in the last half of the training.
+    """
+
+    likelihood = "lower"
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        values: str = "bits",
+        *,
+        n_latent: int = 8,
+        hidden: Sequence[int] = (256,),
+        channels: Sequence[int] | None = None,
+        padding: str = "circular",
+        activation: str = "relu",
+        beta: float = 1.0,
+        warm_up: float = 0.0,
+        n_importance: int = 64,
+        condition: Condition | None = None,
+        seed: int = 0,
+    ) -> None:
+        if n_latent < 1 or beta < 0 or not 0 <= warm_up <= 1 or n_importance < 1:
+            raise ValueError(
+                "expected n_latent >= 1, beta >= 0, 0 <= warm_up <= 1 and n_importance >= 1, "
+                f"got {n_latent}, {beta}, {warm_up} and {n_importance}"
+            )
+        n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
+        seeds: Any = [dict(n_condition=n_condition, seed=hashed(seed, k)) for k in range(2)]
+        if channels is None:
+            encoder: nn.Module = Dense(n, hidden, 2 * n_latent, activation=activation, **seeds[0])
+            decoder: nn.Module = Dense(n_latent, hidden[::-1], n, activation=activation, **seeds[1])
+        else:
+            encoder = ConvEncoder(shape, channels, 2 * n_latent, padding=padding, **seeds[0])
+            decoder = ConvDecoder(n_latent, channels, shape, padding=padding, **seeds[1])
+        self.decoded = decoded(values, n)
+        network = nn.ModuleDict({"encoder": encoder, "decoder": decoder, "decoded": self.decoded})
+        super().__init__(network, shape, values, condition, seed)
+        self.encoder, self.decoder = encoder, decoder
+        self.n_latent, self.beta, self.warm_up, self.n_importance = n_latent, beta, warm_up, n_importance
+        self._warned = False
+
+    def objectives(self, learning_rate: float | Schedule) -> list[Objective]:
+        return [Objective("loss", self.loss, list(self.network.parameters()), learning_rate)]
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss, with the lower bound "elbo" (for beta = 1), the part "kl" of it, and active units."""
+        mean, log_variance = self.posterior(batch.x, batch.condition)
+        noise = torch.randn(mean.shape, generator=batch.generator, device=mean.device, dtype=mean.dtype)
+        h = self.decoder(mean + torch.exp(0.5 * log_variance) * noise, condition=batch.condition)
+        log_p = self.decoded.log_prob(batch.x, h).mean()
+        kl = gaussian_kl(mean, log_variance).sum() / len(mean)
+        beta = self.beta * min(1.0, batch.progress / self.warm_up) if self.warm_up else self.beta
+        return beta * kl - log_p, {"elbo": log_p - kl, "kl": kl, **self._watch(batch, mean)}
+
+    def _watch(self, batch: Batch, mean: Tensor) -> dict[str, Tensor]:
+        if batch.step % WATCH_EVERY or len(mean) < 2:
+            return {}
+        active = (mean.detach().var(dim=0) > ACTIVE).sum()
+        if active == 0 and batch.progress >= 0.5 and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"step {batch.step}: none of {self.n_latent} latent units is active; the decoder ignores them: "
+                "lower beta, warm it up, or make the decoder smaller",
+                CollapseWarning,
+                stacklevel=2,
+            )
+        return {"active_units": active.to(mean)}
+
+    def posterior(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log variance of q(z | x), each (b, n_latent)."""
+        mean, log_variance = self.encoder(x, condition=condition).chunk(2, dim=1)
+        return mean, log_variance
+
+    def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
+        z = noise.normal(self.n_latent)
+        return self.decoded.draw(self.decoder(z, condition=condition), noise)
+
+    def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        posterior = self.posterior(x, condition)
+        at_once = max(1, IMPORTANCE_ROWS // len(x))
+        counts = [min(at_once, self.n_importance - k) for k in range(0, self.n_importance, at_once)]
+        log_w = [self._log_weights(x, condition, posterior, noise.normal(k, self.n_latent)) for k in counts]
+        return torch.logsumexp(torch.cat(log_w, dim=1), dim=1) - math.log(self.n_importance)
+
+    def _log_weights(self, x: Tensor, condition: Tensor | None, posterior: tuple[Tensor, Tensor], e: Tensor) -> Tensor:
+        """log p(x | z) p(z) / q(z | x) at z = m + sqrt(v) e for e (b, k, n_latent): shape (b, k)."""
+        mean, log_variance = posterior
+        z = mean[:, None] + torch.exp(0.5 * log_variance)[:, None] * e
+        log_ratio = 0.5 * (e**2 - z**2 + log_variance[:, None]).sum(-1)
+        k = e.shape[1]
+        repeated = None if condition is None else condition.repeat_interleave(k, dim=0)
+        h = self.decoder(z.flatten(0, 1), condition=repeated).unflatten(0, (-1, k))
+        return self.decoded.log_prob(x[:, None], h) + log_ratio
+
+    def encode(self, x: Any, condition: Any = None) -> Array:
+        """The means of q(z | x), (n, n_latent)."""
+        rows = self.tensor(x).to(self.device)
+        with self.evaluating():
+            return self.posterior(rows, self._encoded(condition, len(rows)))[0].cpu().numpy()
+
+    def decode(self, z: Any, condition: Any = None) -> Array:
+        """The expectation of x given z (n, n_latent): (n, n_features)."""
+        z = torch.as_tensor(np.asarray(z), dtype=self.dtype, device=self.device)
+        with self.evaluating():
+            return self.decoded.mean(self.decoder(z, condition=self._encoded(condition, len(z)))).cpu().numpy()
+
+    def reconstruct(self, x: Any, condition: Any = None) -> Array:
+        """``decode(encode(x))``."""
+        return self.decode(self.encode(x, condition), condition)
+
+    def activity(self, x: Any, condition: Any = None) -> Array:
+        """The variance over rows of the mean of q(z | x), (n_latent,); a unit is active above 0.01."""
+        return self.encode(x, condition).var(axis=0)
+
+    def _encoded(self, condition: Any, n: int) -> Tensor | None:
+        return self._features(encode(self.condition, condition, n), slice(None))
+
+
+class Autoencoder(VAE):
+    """An encoder z = m(x) and a decoder, trained for -log p(x | z) alone; no distribution of z, so no samples.
+
+    corruption : 0 for a plain autoencoder; otherwise x is restored from a copy with that part of its bits or spins
+        flipped, or with normal noise of that width (P. Vincent et al., ICML 2008)
+    """
+
+    likelihood = None
+
+    def __init__(
+        self, shape: tuple[int, ...], values: str = "bits", *, corruption: float = 0.0, **options: Any
+    ) -> None:
+        super().__init__(shape, values, **options)
+        if corruption < 0 or (values in ("bits", "spins") and corruption >= 0.5):
+            raise ValueError(f"expected corruption >= 0, and below 1/2 for bits and spins, got {corruption}")
+        self.corruption = corruption
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        z, _ = self.posterior(self.corrupted(batch.x, batch.generator), batch.condition)
+        h = self.decoder(z, condition=batch.condition)
+        return -self.decoded.log_prob(batch.x, h).mean(), self._watch(batch, z)
+
+    def corrupted(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """``x`` with noise."""
+        if self.corruption == 0:
+            return x
+        if self.values in ("unit", "real"):
+            return x + self.corruption * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+        turned = torch.rand(x.shape, generator=generator, device=x.device) < self.corruption
+        return torch.where(turned, -x if self.values == "spins" else 1 - x, x)
+
+    def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
+        raise ValueError("an autoencoder has no distribution to sample from; expected a VAE")
