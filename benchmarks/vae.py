@@ -1,8 +1,8 @@
 """Time for a training step of a variational autoencoder 64-256-8 on digits, ours against a plain loop in torch.
 
 Both train the same networks on the grey values of 1797 digits, as probabilities of bits, in batches of 128 with Adam,
-in one thread and in turns; the processor's time is counted. Prints one JSON line with the negative lower bound in nats after 60 epochs; a ratio below 1
-means that ours is faster.
+in one thread and in turns; the processor's time is counted. Prints one JSON line with the negative lower bound in nats
+after 60 epochs; a ratio below 1 means that ours is faster.
 """
 
 import json
