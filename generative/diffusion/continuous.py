@@ -1,0 +1,177 @@
+"""Diffusion models of real numbers: a network that sees the noise in x_t = alpha x_0 + sigma noise.
+
+    loss = E |noise - eps(x_t, t)|^2    or, with prediction="v",    E |v - v(x_t, t)|^2,  v = alpha noise - sigma x_0
+
+Sources: J. Ho et al., arXiv:2006.11239, eq. (14); v: T. Salimans, J. Ho, arXiv:2202.00512, appendix D; guidance: J. Ho,
+T. Salimans, arXiv:2207.12598, eq. (6); the likelihood: Y. Song et al., arXiv:2011.13456, appendix D.2.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from generative.conditions import Condition
+from generative.diffusion.samplers import DDPM, Epsilon, ProbabilityFlow, Sampler, log_likelihood
+from generative.diffusion.schedules import Schedule, alpha_sigma, find_schedule
+from generative.model import Likelihood, TorchModel
+from generative.networks.convolutional import UNet
+from generative.networks.dense import Dense
+from generative.noise import Noise
+from generative.objectives import Batch, Objective
+from generative.training import Training
+from neural.optimizers import Schedule as LearningRate
+
+PREDICTIONS = ("epsilon", "v")
+DROPPED = 0.1  # fraction of the conditions that training for guidance leaves out
+
+
+class Scaled(nn.Module):
+    """A network, with the mean and the standard deviation of the data it computes in."""
+
+    def __init__(self, net: nn.Module, n_features: int) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("deviation", torch.ones(n_features))
+
+    def forward(self, x: Tensor, time: Tensor, condition: Tensor | None) -> Tensor:
+        return self.net(x, time, condition)
+
+    def learn(self, rows: Tensor) -> None:
+        """Take the mean of each feature, and one standard deviation for all."""
+        mean = rows.mean(dim=0)
+        self.get_buffer("mean").copy_(mean)
+        self.get_buffer("deviation").fill_(float((rows - mean).square().mean().sqrt().clamp(min=1e-6)))
+
+
+class Diffusion(TorchModel):
+    """A diffusion model: a dense network with ``hidden`` units, or a U-Net with ``channels``.
+
+    shape : of one configuration
+    values : "real" or "unit"; "spins" and "bits" are dequantised, see below
+    prediction : what the network returns, "epsilon" or "v"
+    schedule : "linear", "cosine", or one of ``generative.diffusion.schedules``
+    sampler : how ``sample`` works: ``DDPM``, ``DDIM``, ``PredictorCorrector`` or ``ProbabilityFlow``; may be replaced
+    guidance : w >= 0 of classifier-free guidance, eps = (1 + w) eps(x, t, c) - w eps(x, t, nothing); needs a condition
+    n_steps : of the flow that ``log_prob`` integrates
+    n_probes : random signs from which the divergence is estimated; None computes it exactly
+
+    ``log_prob`` is that of the flow: exact, up to its steps, or stochastic and right on average with ``n_probes``.
+    Spins s become s + u with u uniform in [-1, 1), and the sign takes them back: log p(s) >= E log p(s + u) + n log 2.
+    So ``log_prob``, from one u, is a lower bound on average. Bits are taken as spins.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        values: str = "real",
+        *,
+        hidden: Sequence[int] = (256, 256, 256),
+        channels: Sequence[int] | None = None,
+        padding: str = "circular",
+        activation: str = "gelu",
+        prediction: str = "epsilon",
+        schedule: str | Schedule = "linear",
+        sampler: Sampler | ProbabilityFlow | None = None,
+        guidance: float = 0.0,
+        n_steps: int = 50,
+        n_probes: int | None = None,
+        condition: Condition | None = None,
+        seed: int = 0,
+    ) -> None:
+        if prediction not in PREDICTIONS:
+            raise ValueError(f"expected prediction {' or '.join(PREDICTIONS)}, got {prediction!r}")
+        if guidance < 0 or (guidance > 0 and condition is None):
+            raise ValueError(f"expected guidance >= 0, and a condition to be guided by, got {guidance} and {condition}")
+        n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
+        options: Any = dict(time=True, n_condition=n_condition, seed=seed)
+        if channels is None:
+            net: nn.Module = Dense(n, hidden, n, activation=activation, **options)
+        else:
+            net = UNet((shape[0], shape[1]), channels, padding=padding, **options)
+        self.scaled = Scaled(net, n)
+        super().__init__(self.scaled, shape, values, condition, seed)
+        self.prediction, self.schedule, self.guidance = prediction, find_schedule(schedule), guidance
+        self.sampler = DDPM() if sampler is None else sampler
+        self.n_steps, self.n_probes = n_steps, n_probes
+
+    @property
+    def discrete(self) -> bool:
+        """Whether configurations are spins or bits."""
+        return self.values in ("spins", "bits")
+
+    @property
+    def likelihood(self) -> Likelihood:
+        if self.discrete:
+            return "lower"
+        return "exact" if self.n_probes is None else "stochastic"
+
+    def train(self, rows: Tensor | None, *arguments: Any, **named: Any) -> Training:
+        if rows is not None and self.discrete:
+            self.scaled.get_buffer("deviation").fill_(math.sqrt(4 / 3))  # of s + u
+        elif rows is not None:
+            self.scaled.learn(rows)
+        return super().train(rows, *arguments, **named)
+
+    def objectives(self, learning_rate: float | LearningRate) -> list[Objective]:
+        return [Objective("loss", self.loss, list(self.network.parameters()), learning_rate)]
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The mean square error, at random times, per feature."""
+        made: Any = dict(generator=batch.generator, device=batch.x.device, dtype=batch.x.dtype)
+        x = self.encoded(batch.x, torch.rand(batch.x.shape, **made) if self.discrete else None)
+        t, noise = torch.rand(len(x), **made), torch.randn(x.shape, **made)
+        condition = batch.condition
+        if condition is not None:
+            condition = condition * (torch.rand(len(x), 1, **made) >= DROPPED)
+        alpha, sigma = (each[:, None] for each in alpha_sigma(self.schedule, t))
+        target = noise if self.prediction == "epsilon" else alpha * noise - sigma * x
+        return torch.mean((target - self.scaled(alpha * x + sigma * noise, t, condition)) ** 2)
+
+    def encoded(self, x: Tensor, u: Tensor | None) -> Tensor:
+        """Rows as the network sees them: spins spread by u in [0, 1), zero mean, deviation 1."""
+        if u is not None:
+            x = (x if self.values == "spins" else 2 * x - 1) + 2 * u - 1
+        return (x - self.scaled.get_buffer("mean")) / self.scaled.get_buffer("deviation")
+
+    def decoded(self, y: Tensor) -> Tensor:
+        """Rows of the kind of ``values``."""
+        x = y * self.scaled.get_buffer("deviation") + self.scaled.get_buffer("mean")
+        if self.discrete:
+            up = (x >= 0).to(x)
+            return up if self.values == "bits" else 2 * up - 1
+        return x.clamp(0, 1) if self.values == "unit" else x
+
+    def epsilon(self, condition: Tensor | None) -> Epsilon:
+        """The noise that the network sees, with guidance."""
+
+        def seen(x: Tensor, t: float, features: Tensor | None) -> Tensor:
+            out = self.scaled(x, x.new_full((len(x),), t), features)
+            if self.prediction == "epsilon":
+                return out
+            alpha, sigma = alpha_sigma(self.schedule, torch.tensor(t, dtype=torch.float64))
+            return float(sigma) * x + float(alpha) * out
+
+        def guided(x: Tensor, t: float) -> Tensor:
+            eps = seen(x, t, condition)
+            if condition is None or self.guidance == 0:
+                return eps
+            return (1 + self.guidance) * eps - self.guidance * seen(x, t, torch.zeros_like(condition))
+
+        return guided
+
+    def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
+        start = noise.normal(self.n_features)
+        return self.decoded(self.sampler(self.epsilon(condition), self.schedule, start, noise))
+
+    def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        y = self.encoded(x, noise.uniform(self.n_features) if self.discrete else None)
+        probes = None
+        if self.n_probes is not None:
+            probes = 2.0 * (noise.uniform(self.n_probes, self.n_features) < 0.5).to(y) - 1
+        log_p = log_likelihood(self.epsilon(condition), self.schedule, y, self.n_steps, probes)
+        log_p = log_p - self.scaled.get_buffer("deviation").double().log().sum()
+        return log_p + self.n_features * math.log(2) if self.discrete else log_p
