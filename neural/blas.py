@@ -14,6 +14,11 @@ def _controller() -> tuple[ThreadpoolController, int]:
     return controller, max((library["num_threads"] for library in controller.info()), default=1)
 
 
+def blas_threads() -> int:
+    """The threads that BLAS had at first: what a machine, or OPENBLAS_NUM_THREADS and its like, allow."""
+    return _controller()[1]
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Keep BLAS to one thread inside the block.

@@ -2,20 +2,33 @@
 
 A complex parameter is a pair of real ones. Where psi is holomorphic in it, d log psi / d(Im) = i d log psi / d(Re), so
 that one complex matrix O holds everything: with w = O^H u the product for the real parameters is (Re w, Im w), and
-O O^T is the complex O O^H, of half the size that real arithmetic would need.
+O O^T and O^T O are the complex O O^H and O^H O, of half the size that real arithmetic would need.
 """
 
 import numpy as np
 
-from nqs.log_derivatives import Jacobian
+from nqs.log_derivatives import Jacobian, real_metric
 
 COMPLEX = 4  # real multiplications in a complex one
+
+
+def as_complex(v: np.ndarray) -> np.ndarray:
+    """The complex vector of n numbers from their real, then their imaginary parts."""
+    real, imaginary = v.reshape(2, -1)
+    return real + 1j * imaginary
+
+
+def as_real(w: np.ndarray) -> np.ndarray:
+    """The inverse of ``as_complex``."""
+    return np.concatenate([np.real(w), np.imag(w)])
 
 
 class Holomorphic:
     """For parameters (all real parts, then all imaginary parts) and psi that is holomorphic in them.
 
     inner : d log psi / d parameter, a complex matrix, shape (n_samples, n_complex_parameters)
+
+    Its metric is the complex one, of shape (n_complex_parameters, n_complex_parameters).
     """
 
     kind = "holomorphic"
@@ -23,22 +36,22 @@ class Holomorphic:
     def __init__(self, inner: Jacobian) -> None:
         self.inner = inner
         self.iterations_expected = getattr(inner, "iterations_expected", 60)
-        self.n = inner.shape[1]
-        self.shape = (inner.shape[0], 2 * self.n)
-        self.cost, self.gram_cost = COMPLEX * inner.cost, COMPLEX * inner.gram_cost
+        self.shape = (inner.shape[0], 2 * inner.shape[1])
+        self.cost, self.gram_cost, self.metric_cost = (
+            COMPLEX * cost for cost in (inner.cost, inner.gram_cost, inner.metric_cost)
+        )
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
-        return self.inner.matvec(v[: self.n] + 1j * v[self.n :])
+        return self.inner.matvec(as_complex(v))
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
-        product = self.inner.rmatvec(u)
-        return np.concatenate([np.real(product), np.imag(product)])
+        return as_real(self.inner.rmatvec(u))
 
-    def gram(self) -> np.ndarray:
-        return self.inner.gram()
+    def lower_gram(self, single: bool = False) -> np.ndarray:
+        return self.inner.lower_gram(single)
 
-    def lower_gram(self) -> np.ndarray:
-        return self.inner.lower_gram()
+    def lower_metric(self, single: bool = False) -> np.ndarray:
+        return self.inner.lower_metric(single)
 
     def dense(self) -> np.ndarray:
         array = self.inner.dense()
@@ -55,7 +68,9 @@ class RealParameters:
 
     def __init__(self, inner: Jacobian) -> None:
         self.inner, self.shape = inner, inner.shape
-        self.cost, self.gram_cost = COMPLEX * inner.cost, COMPLEX * inner.gram_cost
+        self.cost, self.gram_cost, self.metric_cost = (
+            COMPLEX * cost for cost in (inner.cost, inner.gram_cost, inner.metric_cost)
+        )
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
         return self.inner.matvec(v)
@@ -63,11 +78,11 @@ class RealParameters:
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
         return np.real(self.inner.rmatvec(u))
 
-    def gram(self) -> np.ndarray:
+    def lower_gram(self, single: bool = False) -> np.ndarray:
         raise NotImplementedError("O Re(O^H u) is not linear in a complex u")
 
-    def lower_gram(self) -> np.ndarray:
-        return self.gram()
+    def lower_metric(self, single: bool = False) -> np.ndarray:
+        return real_metric(self.inner.dense(), single)
 
     def dense(self) -> np.ndarray:
         return self.inner.dense()

@@ -7,7 +7,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
 from nqs.complex_derivatives import Holomorphic
-from nqs.log_derivatives import MEMORY_BOUND, Jacobian, lower_product
+from nqs.log_derivatives import MEMORY_BOUND, Dense, Jacobian, lower_product, precision
 from nqs.spins import multiply_flip_ratios, ratio
 from nqs.systems.spin_system import SpinSystem
 from nqs.wavefunctions.spin_rbm import check_dtype, joined
@@ -196,7 +196,7 @@ class PairJacobian:
         self.shape = (n, n_sites * (n_sites + 1) // 2)
         self.upper = np.triu_indices(n_sites, 1)
         self.cost = spins.size * n_sites + MEMORY_BOUND * spins.size
-        self.gram_cost = n * spins.size / 2
+        self.gram_cost, self.metric_cost = n * spins.size / 2, n * self.shape[1] ** 2 / 2
 
     def matvec(self, v: np.ndarray) -> np.ndarray:
         n_sites = self.spins.shape[1]
@@ -208,19 +208,17 @@ class PairJacobian:
         product = np.concatenate([weighted.sum(axis=0), (self.spins.T @ weighted)[self.upper]])
         return product if self.for_complex else np.real(product)
 
-    def gram(self) -> np.ndarray:
-        return self._of_pairs(self.spins @ self.spins.T)
-
-    def lower_gram(self) -> np.ndarray:
-        return self._of_pairs(lower_product(self.spins))
-
-    def _of_pairs(self, gram: np.ndarray) -> np.ndarray:
+    def lower_gram(self, single: bool = False) -> np.ndarray:
         """G + (G^2 - n_sites) / 2 = ((G + 1)^2 - 1 - n_sites) / 2."""
+        gram = lower_product(self.spins.astype(precision(self.spins, single)))
         gram += 1.0
         gram *= gram
         gram -= 1.0 + self.spins.shape[1]
         gram /= 2
         return gram
+
+    def lower_metric(self, single: bool = False) -> np.ndarray:
+        return Dense(self.dense()).lower_metric(single)
 
     def dense(self) -> np.ndarray:
         left, right = self.upper

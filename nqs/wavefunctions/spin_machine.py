@@ -225,7 +225,6 @@ def _extend(c, h, k, r, c_out, h_out):
 
 @log_ratio.register(SpinMachine)
 def _(psi, work, x, i, new):
-    """Leaves the sums of a move of several sites in ``total``."""
     if new[0] == 0:
         return 0.0
     site = new[1]
@@ -242,11 +241,8 @@ def _(psi, work, x, i, new):
 
 @accept.register(SpinMachine)
 def _(psi, work, x, i, new):
-    if new[0] == 1:
-        site = new[1]
-        _scale(work.c[site], work.h[site], float(x[site]), work.u)
-    elif new[0] > 1:
-        _scale(work.total[0], work.total[1], 1.0, work.u)
+    for k in range(1, new[0] + 1):
+        _scale(work.c[new[k]], work.h[new[k]], float(x[new[k]]), work.u)
     _set_tanh(work)
 
 
@@ -322,11 +318,18 @@ def _multiply_complex(c, h, t, r, x, products):
 
 @write_row.register(SpinMachine)
 def _(psi, work, x, row):
-    """s, then tanh theta: real parts, imaginary parts."""
-    n = x.size
-    for i in range(n):
-        row[i] = x[i]
-    for part in range(work.t.shape[0]):
+    """1 and s, then 1 and tanh theta, with the imaginary part after the real one of each."""
+    parts, n = work.t.shape[0], x.size + 1
+    row[0] = 1.0
+    for i in range(x.size):
+        row[i + 1] = x[i]
+    for part in range(parts):
+        row[n + part] = 1.0 - part
         for j in range(work.t.shape[1]):
-            row[n + j] = work.t[part, j]
-        n += work.t.shape[1]
+            row[n + (j + 1) * parts + part] = work.t[part, j]
+
+
+def spins_and_tanh(rows: Array, n_sites: int, is_complex: bool) -> tuple[Array, Array]:
+    """Views of the rows: (1, s), shape (n, 1 + n_sites), and (1, tanh theta), shape (n, 1 + n_hidden)."""
+    t = rows[:, n_sites + 1 :]
+    return rows[:, : n_sites + 1], t.view(np.complex128) if is_complex else t

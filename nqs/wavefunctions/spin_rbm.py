@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from nqs.complex_derivatives import Holomorphic
-from nqs.log_derivatives import Blocks, Dense, Jacobian, Outer
+from nqs.log_derivatives import Jacobian
+from nqs.machine_derivatives import MachineJacobian
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import check_positive
-from nqs.wavefunctions.spin_machine import SpinMachine
+from nqs.wavefunctions.spin_machine import SpinMachine, spins_and_tanh
 from nqs.wavefunctions.wavefunction import jacobian, row_size
 
 
@@ -90,35 +91,11 @@ def joined(real: tuple[np.ndarray, ...], imaginary: tuple[np.ndarray, ...]) -> t
 @row_size.register(SpinRBM)
 def _(psi):
     n_sites, n_hidden = psi.real.weights.shape
-    return n_sites + n_hidden * (2 if len(psi.imaginary) > 0 else 1)
+    return 1 + n_sites + (1 + n_hidden) * (2 if len(psi.imaginary) > 0 else 1)
 
 
 @jacobian.register(SpinRBM)
 def _(psi: SpinRBM, rows: np.ndarray) -> Jacobian:
-    """[s, t, s (x) t]: the outer product of (1, s) and (1, t), without its constant first column."""
-    n_sites, n_hidden = psi.real.weights.shape
-    spins, t = rows[:, :n_sites], rows[:, n_sites : n_sites + n_hidden]
-    if psi.is_complex:
-        t = t + 1j * rows[:, n_sites + n_hidden :]
+    spins, t = spins_and_tanh(rows, psi.real.weights.shape[0], psi.is_complex)
     inner = MachineJacobian(spins, t)
     return Holomorphic(inner) if psi.is_complex else inner
-
-
-class MachineJacobian(Blocks):
-    """O = [s, t, s (x) t] for samples of spins s and of t = tanh theta.
-
-    Near a ground state its metric has a wide spectrum: conjugate gradients took 100 to 500 iterations.
-    """
-
-    iterations_expected = 200
-
-    def __init__(self, spins: np.ndarray, t: np.ndarray) -> None:
-        self.with_one = np.insert(spins, 0, 1.0, axis=1)
-        self.t = t
-        super().__init__((Dense(spins.astype(t.dtype)), Outer(self.with_one, t)))
-        n, n_sites = spins.shape
-        self.gram_cost = n * n * (n_sites + t.shape[1]) / 2
-
-    def lower_gram(self) -> np.ndarray:
-        """(1 + S S^T) o (1 + T T^H), element by element, is O O^H + 1."""
-        return Outer(self.with_one, np.insert(self.t, 0, 1.0, axis=1)).lower_gram()

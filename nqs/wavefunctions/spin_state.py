@@ -120,4 +120,4 @@ def _flip_ratio_block(psi, work, x, out):
 def real_and_imaginary(values: np.ndarray, axis: int = 0) -> np.ndarray:
     """The parts of a complex array along a new axis of length 2, or a real array with one of length 1; contiguous."""
     parts = (np.real(values), np.imag(values)) if np.iscomplexobj(values) else (values,)
-    return np.stack(parts, axis=axis)
+    return np.ascontiguousarray(np.stack(parts, axis=axis))

@@ -9,7 +9,7 @@ from nqs.complex_derivatives import Holomorphic
 from nqs.log_derivatives import Dense, Jacobian
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import check_positive_integer
-from nqs.wavefunctions.spin_machine import SpinMachine
+from nqs.wavefunctions.spin_machine import SpinMachine, spins_and_tanh
 from nqs.wavefunctions.spin_rbm import check_dtype, joined
 from nqs.wavefunctions.wavefunction import jacobian, row_size
 
@@ -97,21 +97,23 @@ class SymmetricRBM(SpinMachine, _Fields):
 
 @row_size.register(SymmetricRBM)
 def _(psi):
-    return psi.orbits.size + psi.real.hidden_bias.size * psi.group.shape[0] * (2 if len(psi.imaginary) > 0 else 1)
+    n_hidden = psi.real.hidden_bias.size * psi.group.shape[0]
+    return 1 + psi.orbits.size + (1 + n_hidden) * (2 if len(psi.imaginary) > 0 else 1)
 
 
 @jacobian.register(SymmetricRBM)
 def _(psi: SymmetricRBM, rows: np.ndarray) -> Jacobian:
     """d log psi / d b_f = sum_g t_fg and d log psi / d W_fi = sum_g t_fg s_g(i)."""
     n_sites, n_filters, n_group = psi.orbits.size, psi.real.hidden_bias.size, len(psi.group)
-    spins, t = rows[:, :n_sites], rows[:, n_sites:]
+    spins, t = (each[:, 1:] for each in spins_and_tanh(rows, n_sites, psi.is_complex))
     n_orbits = psi.real.visible_bias.size
-    parts = np.ascontiguousarray(t).reshape(len(rows), -1, n_filters, n_group)
-    dense = np.zeros((parts.shape[1], len(rows), n_orbits + n_filters * (1 + n_sites)))
+    parts = [np.real(t), np.imag(t)] if psi.is_complex else [t]
+    dense = np.zeros((len(parts), len(rows), n_orbits + n_filters * (1 + n_sites)))
     dense[0, :, :n_orbits] = spins @ np.eye(n_orbits)[psi.orbits]
-    for part in range(len(dense)):
-        dense[part, :, n_orbits : n_orbits + n_filters] = parts[:, part].sum(axis=2)
-        _share(np.ascontiguousarray(spins), parts[:, part], psi.group, np.empty(n_sites), dense[part], n_orbits)
+    for part, out in zip(parts, dense, strict=True):
+        by_filter = np.ascontiguousarray(part).reshape(len(rows), n_filters, n_group)
+        out[:, n_orbits : n_orbits + n_filters] = by_filter.sum(axis=2)
+        _share(np.ascontiguousarray(spins), by_filter, psi.group, np.empty(n_sites), out, n_orbits)
     return Holomorphic(Dense(dense[0] + 1j * dense[1])) if psi.is_complex else Dense(dense[0])
 
 

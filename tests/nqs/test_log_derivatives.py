@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import nqs
+from nqs import log_derivatives, machine_derivatives
 from nqs.log_derivatives import Blocks, Dense, Jacobian, Outer
+from nqs.machine_derivatives import MachineJacobian
 from nqs.reconfiguration import Centred
 from nqs.wavefunctions.spin_jastrow import PairJacobian
 from nqs.wavefunctions.wavefunction import jacobian
@@ -22,8 +24,14 @@ def of_rbm() -> Jacobian:
     return jacobian(psi, normal((N_SAMPLES, 4 + 3 + 2)))
 
 
+def of_machine(is_complex: bool) -> MachineJacobian:
+    """(1, s) and (1, t) of a machine with three sites and two hidden units."""
+    spins, t = np.sign(normal((N_SAMPLES, 3))), normal((N_SAMPLES, 2)) + 1j * is_complex * normal((N_SAMPLES, 2))
+    return MachineJacobian(*(np.insert(each, 0, 1, axis=1) for each in (spins, t if is_complex else t.real)))
+
+
 # One line for each kind of Jacobian: its name, how it is made, and its matrix.
-JACOBIANS: dict[str, Callable[[], Jacobian | Centred]] = {
+JACOBIANS: dict[str, Callable[[], Jacobian]] = {
     "Dense": lambda: Dense(normal((N_SAMPLES, 5))),
     "Outer": lambda: Outer(normal((N_SAMPLES, 3)), normal((N_SAMPLES, 4))),
     "Blocks": lambda: Blocks((Dense(normal((N_SAMPLES, 5))), Outer(normal((N_SAMPLES, 3)), normal((N_SAMPLES, 2))))),
@@ -31,7 +39,10 @@ JACOBIANS: dict[str, Callable[[], Jacobian | Centred]] = {
     "Blocks of Blocks": lambda: Blocks((of_rbm(), Blocks((Dense(normal((N_SAMPLES, 2))), of_rbm())))),
     "GaussianRBM": of_rbm,
     "PairJacobian": lambda: PairJacobian(np.sign(normal((N_SAMPLES, 5)))),
-    "Centred": lambda: Centred(of_rbm()),
+    "MachineJacobian": lambda: of_machine(False),
+}
+COMPLEX: dict[str, Callable[[], MachineJacobian]] = {
+    "complex MachineJacobian": lambda: of_machine(True),
 }
 
 
@@ -46,14 +57,53 @@ def test_products_equal_those_of_the_dense_matrix(operator):
     v, u = normal(dense.shape[1]), normal(dense.shape[0])
     np.testing.assert_allclose(operator.matvec(v), dense @ v, rtol=0, atol=1e-13)
     np.testing.assert_allclose(operator.rmatvec(u), dense.T @ u, rtol=0, atol=1e-13)
-    np.testing.assert_allclose(operator.gram(), dense @ dense.T, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("name", ["Dense", "Outer", "Blocks", "GaussianRBM", "PairJacobian"])
-def test_lower_triangle_up_to_a_constant(name):
-    operator: Any = JACOBIANS[name]()
-    difference = np.tril(operator.lower_gram() - operator.gram())
-    np.testing.assert_allclose(difference, np.tril(np.full_like(difference, difference[0, 0])), atol=1e-13)
+STRUCTURED = ["Dense", "Outer", "Blocks", "GaussianRBM", "PairJacobian", "MachineJacobian", "complex MachineJacobian"]
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("name", STRUCTURED)
+def test_products_with_the_transpose(name, single):
+    """O O^H up to a constant and the covariance of the columns, lower triangles in Fortran's order."""
+    operator: Any = (JACOBIANS | COMPLEX)[name]()
+    dense = operator.dense()
+    gram, metric = operator.lower_gram(single), operator.lower_metric(single)
+    tolerance = 1e-5 if single else 1e-13
+    difference = np.tril(gram - dense @ dense.conj().T)
+    np.testing.assert_allclose(difference, np.tril(np.full_like(difference, difference[0, 0].real)), atol=tolerance)
+    covariance = np.cov(dense.T, bias=True).reshape(metric.shape)
+    np.testing.assert_allclose(np.tril(metric), np.tril(covariance.conj()), atol=tolerance)
+    for matrix in (gram, metric):
+        assert matrix.flags.f_contiguous
+        assert matrix.itemsize * (2 if single else 1) == dense.itemsize
+
+
+@pytest.mark.parametrize("name", ["MachineJacobian", "complex MachineJacobian"])
+def test_products_of_a_machine_with_complex_vectors(name):
+    operator: Any = (JACOBIANS | COMPLEX)[name]()
+    dense = operator.dense()
+    v, u = (normal(size) + 1j * normal(size) for size in dense.shape[::-1])
+    np.testing.assert_allclose(operator.matvec(v), dense @ v, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(operator.rmatvec(u), dense.conj().T @ u, rtol=0, atol=1e-12)
+
+
+def test_products_run_over_blocks_of_the_samples(monkeypatch):
+    """A block is shorter than the samples, and the last one is shorter still."""
+    left, right = normal((N_SAMPLES, 3)), normal((N_SAMPLES, 4))
+    whole = Outer(left, right)
+    v, u = normal(12), normal(N_SAMPLES)
+    expected = whole.matvec(v), whole.rmatvec(u)
+    monkeypatch.setattr(log_derivatives, "BLOCK", 4 * 3)
+    np.testing.assert_allclose(whole.matvec(v), expected[0], rtol=1e-13)
+    np.testing.assert_allclose(whole.rmatvec(u), expected[1], rtol=1e-13)
+
+
+def test_moments_of_pairs_are_summed_over_blocks_of_the_samples(monkeypatch):
+    operator = of_machine(True)
+    expected = operator.lower_metric()
+    monkeypatch.setattr(machine_derivatives, "SAMPLES", 3)
+    np.testing.assert_allclose(operator.lower_metric(), expected, rtol=0, atol=1e-14)
 
 
 def test_transpose(operator):
@@ -68,7 +118,12 @@ def test_columns_of_an_outer_product_are_in_the_order_of_a_matrix():
     assert np.array_equal(Outer(left, right).dense(), expected)
 
 
-def test_centred_columns_have_no_mean():
+def test_centred_operator():
     centred = Centred(of_rbm())
-    np.testing.assert_allclose(centred.dense().mean(axis=0), 0, atol=1e-15)
-    np.testing.assert_allclose(centred.matvec(normal(centred.shape[1])).mean(), 0, atol=1e-14)
+    dense = centred.jacobian.dense()
+    dense = dense - dense.mean(axis=0)
+    v, u = normal(dense.shape[1]), normal(dense.shape[0])
+    np.testing.assert_allclose(centred.matvec(v), dense @ v, atol=1e-13)
+    np.testing.assert_allclose(centred.rmatvec(u), dense.T @ u, atol=1e-13)
+    np.testing.assert_allclose(centred.metric(0.1)(v), dense.T @ (dense @ v) / N_SAMPLES + 0.1 * v, atol=1e-13)
+    np.testing.assert_allclose(centred.gram(0.1)(u), dense @ (dense.T @ u) + 0.1 * u, atol=1e-12)

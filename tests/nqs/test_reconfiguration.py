@@ -5,8 +5,11 @@ import pytest
 
 import nqs
 from neural.optimizers import ExponentialDecay
+from nqs import reconfiguration
+from nqs.complex_derivatives import Holomorphic
 from nqs.log_derivatives import Dense, Outer
-from nqs.reconfiguration import METHODS, Centred, StochasticReconfiguration, cheapest
+from nqs.machine_derivatives import MachineJacobian
+from nqs.reconfiguration import METHODS, Centred, StochasticReconfiguration
 from nqs.vmc import energy_gradient
 from tests.nqs.convergence import assert_second_order
 
@@ -40,16 +43,74 @@ def problem(request):
 def test_every_method_solves_the_linear_equations(problem, method, shift):
     optimizer = StochasticReconfiguration(method=method, tolerance=1e-13)
     centred, deviations = Centred(problem.jacobian), problem.energies - problem.energies.mean()
-    solution = optimizer.solve(centred, deviations, shift, np.zeros(len(problem.force)))
+    chosen, _ = optimizer.choose(problem.jacobian)
+    solution = optimizer.solve(centred, deviations, shift, np.zeros(len(problem.force)), chosen)
+    assert solution.method == chosen
     expected = problem.direction(shift)
-    np.testing.assert_allclose(solution.direction, expected, rtol=0, atol=1e-11 * np.abs(expected).max())
+    np.testing.assert_allclose(solution.direction, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
+def machine(is_complex: bool, n_samples: int, n_sites: int, n_hidden: int) -> MachineJacobian | Holomorphic:
+    """The log-derivatives of a machine for random samples."""
+    rng = np.random.default_rng(3)
+    t = rng.uniform(-1, 1, (n_samples, n_hidden)) + 1j * is_complex * rng.uniform(-1, 1, (n_samples, n_hidden))
+    spins = rng.choice([-1.0, 1.0], (n_samples, n_sites))
+    inner = MachineJacobian(*(np.insert(x, 0, 1, axis=1) for x in (spins, t if is_complex else t.real)))
+    return Holomorphic(inner) if is_complex else inner
+
+
+@pytest.mark.parametrize("method", ["parameters", "samples"])
+@pytest.mark.parametrize("is_complex", [False, True])
+@pytest.mark.parametrize("shift", [1e-2, 1e-4, 1e-6])
+def test_factors_in_single_precision_give_the_solution_in_double_precision(method, is_complex, shift):
+    """Against a dense solution of the textbook equations, for a machine with more than 512 samples and parameters."""
+    o = machine(is_complex, n_samples=600, n_sites=12, n_hidden=40)
+    rng = np.random.default_rng(4)
+    deviations = rng.standard_normal(600) + 1j * is_complex * rng.standard_normal(600)
+    deviations = (deviations - deviations.mean()) if is_complex else (deviations - deviations.mean()).real
+    dense = o.dense() - o.dense().mean(axis=0)
+    metric = (dense.conj().T @ dense).real / 600 + shift * np.eye(dense.shape[1])
+    expected = np.linalg.solve(metric, (dense.conj().T @ deviations).real / 600)
+    solution = StochasticReconfiguration().solve(Centred(o), deviations, shift, np.zeros(len(expected)), method)
+    np.testing.assert_allclose(solution.direction, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
+    assert solution.iterations > 1
+
+
+def test_where_single_precision_fails_double_precision_takes_over(monkeypatch):
+    """A shift of 1e-9 of the largest eigenvalue is lost in the rounding of single precision."""
+    asked = []
+    lower_gram = MachineJacobian.lower_gram
+    monkeypatch.setattr(
+        MachineJacobian, "lower_gram", lambda self, single: asked.append(single) or lower_gram(self, single)
+    )
+    o = machine(False, n_samples=600, n_sites=8, n_hidden=20)
+    deviations = np.random.default_rng(4).standard_normal(600)
+    dense = o.dense() - o.dense().mean(axis=0)
+    shift = 1e-9 * float(np.linalg.norm(dense, 2)) ** 2 / 600
+    deviations -= deviations.mean()
+    expected = np.linalg.solve(dense.T @ dense / 600 + shift * np.eye(o.shape[1]), dense.T @ deviations / 600)
+    solution = StochasticReconfiguration().solve(Centred(o), deviations, shift, np.zeros(o.shape[1]), "samples")
+    assert asked == [True, False]
+    np.testing.assert_allclose(solution.direction, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_matrices_beyond_the_limit_are_not_formed():
+    """10x10 sites, alpha = 16 and 8192 samples, with complex parameters."""
+
+    def broadcast(width: int, dtype: type) -> np.ndarray:
+        return np.broadcast_to(np.zeros(1, dtype), (8192, width))
+
+    for dtype, expected in ((float, "samples"), (complex, "iterations")):
+        o = MachineJacobian(broadcast(101, float), broadcast(1601, dtype))
+        assert StochasticReconfiguration().choose(Holomorphic(o) if dtype is complex else o)[0] == expected
+    assert reconfiguration.LARGEST * 4 == 2**29
 
 
 def test_conjugate_gradients_stop_at_their_tolerance(problem):
     centred, deviations = Centred(problem.jacobian), problem.energies - problem.energies.mean()
     for tolerance in (1e-2, 1e-6):
         optimizer = StochasticReconfiguration(method="iterations", tolerance=tolerance)
-        solution = optimizer.solve(centred, deviations, 1e-3, np.zeros(len(problem.force)))
+        solution = optimizer.solve(centred, deviations, 1e-3, np.zeros(len(problem.force)), "iterations")
         residual = problem.force - problem.metric @ solution.direction - 1e-3 * solution.direction
         assert np.linalg.norm(residual) <= tolerance * np.linalg.norm(problem.force) * (1 + 1e-6)
         assert solution.iterations > 0
@@ -122,6 +183,9 @@ def test_schedules_are_asked_for_the_step(problem):
 
 
 def test_the_cheapest_method_by_shape_and_structure():
+    def cheapest(jacobian: Dense | Outer) -> str:
+        return StochasticReconfiguration().choose(jacobian)[0]
+
     def dense(n_samples: int, n_parameters: int) -> Dense:
         return Dense(np.broadcast_to(0.0, (n_samples, n_parameters)))
 
@@ -210,5 +274,5 @@ def test_momentum_is_the_regularised_least_squares_of_spring(method):
     right = np.concatenate([deviations / np.sqrt(n), np.sqrt(shift) * mu * last])
     expected = np.linalg.lstsq(stacked, right)[0]
     optimizer = nqs.StochasticReconfiguration(0.1, shift, momentum=mu, method=method, tolerance=1e-13)
-    found = optimizer.direction(Centred(Dense(o)), deviations, shift, last)
+    found = optimizer.direction(Centred(Dense(o)), deviations, shift, last, method)
     np.testing.assert_allclose(found.direction, expected, rtol=1e-9)
