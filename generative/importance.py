@@ -51,3 +51,49 @@ def independence_metropolis(log_w: Array, seed: int) -> tuple[Array, Array]:
         at = k if accepted[k] else at
         chain[k] = at
     return chain, accepted[1:]
+
+
+class Variational(NamedTuple):
+    """A model q set against e^(-E/T) / Z; energies and entropy are per site, in units of J and in nats.
+
+    bound : <E + T log q>_q / N, above the free energy by T times the Kullback-Leibler divergence of q from p, over N
+    free_energy : -T log <w>_q / N
+    energy : <w E>_q / <w>_q / N
+    entropy : of the model, -<log q>_q / N
+    importance : of the weights w
+    """
+
+    bound: Estimate
+    free_energy: Estimate
+    energy: Estimate
+    entropy: Estimate
+    importance: Importance
+
+
+def variational(energy: Array, log_prob: Array, temperature: float, n_sites: int, seed: int = 0) -> Variational:
+    """From the energies (n,) and log q (n,) of independent samples of q."""
+    weights = importance(-energy / temperature, log_prob, temperature, seed)
+    bound, entropy = mean(energy + temperature * log_prob), mean(-log_prob)
+    weighted = reweighted(energy, -energy / temperature - log_prob)
+    bound, free_energy, weighted, entropy = (
+        1 / n_sites * each for each in (bound, weights.free_energy, weighted, entropy)
+    )
+    return Variational(bound, free_energy, weighted, entropy, weights)
+
+
+def mean(values: Array) -> Estimate:
+    """Of independent values (n,)."""
+    variance = float(values.var(ddof=1))
+    return Estimate(float(values.mean()), math.sqrt(variance / len(values)), n=len(values), variance=variance)
+
+
+def reweighted(values: Array, log_w: Array) -> Estimate:
+    """sum w x / sum w of values x (n,), with the error of the ratio, sqrt(sum w^2 (x - mean)^2) / sum w.
+
+    Source: A. Owen, Monte Carlo theory, methods and examples (2013), eq. (9.9).
+    """
+    w = np.exp(log_w - log_w.max())
+    w /= w.sum()
+    average = float(w @ values)
+    error = math.sqrt(float(np.sum(w**2 * (values - average) ** 2)))
+    return Estimate(average, error, n_eff=1 / float(w @ w), n=len(values))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from generative.conditions import Condition, encode
 from generative.datasets.dataset import Dataset, check_configurations
@@ -28,6 +28,7 @@ Likelihood = Literal["exact", "lower", "upper", "stochastic"]
 class TorchModel:
     """A generative model whose parameters are those of ``network``.
 
+    network : a ``torch.nn.Module``
     shape : of one configuration; its n_features numbers are a row
     values : "bits", "spins", "unit" or "real", what ``fit`` expects and ``sample`` returns
     condition : ``Classes`` or ``Interval``, or None for a model of one distribution
@@ -39,13 +40,14 @@ class TorchModel:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Any,
         shape: tuple[int, ...],
         values: str,
         condition: Condition | None = None,
         seed: int = 0,
     ) -> None:
-        self.network, self.shape, self.values = network, tuple(shape), values
+        self.network: Any = network
+        self.shape, self.values = tuple(shape), values
         self.condition, self.seed = condition, seed
         self.training: Training | None = None
 
@@ -99,13 +101,18 @@ class TorchModel:
             if self.condition is None:
                 labels = validation_labels = None
         rows = self.tensor(data, "training data")
+        features = self._encoded(labels, len(rows))
         held_out = None
         if validation is not None:
             x = self.tensor(validation, "validation data")
-            held_out = (x, encode(self.condition, validation_labels, len(x)))
+            held_out = (x, self._encoded(validation_labels, len(x)))
         symmetry = augmentation(self.shape, self.values, flip, translation) if flip or translation else None
         options = {"seed": self.seed, **options}
-        return self.train(rows, encode(self.condition, labels, len(rows)), held_out, symmetry, learning_rate, options)
+        return self.train(rows, features, held_out, symmetry, learning_rate, options)
+
+    def _encoded(self, labels: Any, n: int) -> Tensor | None:
+        features = encode(self.condition, labels, n)
+        return None if features is None else features.to(self.dtype)
 
     def train(
         self,
@@ -163,7 +170,7 @@ class TorchModel:
         """
         if n < 1 or batch_size < 1:
             raise ValueError(f"expected n >= 1 and batch_size >= 1, got {n} and {batch_size}")
-        features = encode(self.condition, condition, n)
+        features = self._encoded(condition, n)
         parts = []
         with self.evaluating():
             for first in range(0, n, batch_size):
@@ -177,7 +184,7 @@ class TorchModel:
         if self.likelihood is None:
             raise ValueError(f"expected a model with a likelihood; {type(self).__name__} has none")
         rows = self.tensor(x)
-        features = encode(self.condition, condition, len(rows))
+        features = self._encoded(condition, len(rows))
         parts = []
         with self.evaluating():
             for first in range(0, len(rows), batch_size):
@@ -188,7 +195,7 @@ class TorchModel:
         return np.concatenate(parts)
 
     def _features(self, features: Tensor | None, rows: slice) -> Tensor | None:
-        return None if features is None else features[rows].to(self.device, self.dtype)
+        return None if features is None else features[rows].to(self.device)
 
     def at(self, condition: Any) -> "Conditioned":
         """The distribution for one condition, with ``sample`` and ``log_prob`` of its own."""

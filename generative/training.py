@@ -98,7 +98,8 @@ class Training(Iterator[Record]):
     ) -> None:
         self.network, self.objectives, self.device = network, objectives, torch.device(device)
         self.autocast = _autocast(precision, self.device)
-        rows = torch.empty(batch_size, 0) if data is None else data
+        dtype = next(network.parameters()).dtype
+        rows = torch.empty(batch_size, 0, dtype=dtype) if data is None else data
         self.data = rows.to(self.device)
         self.condition = None if condition is None else condition.to(self.device)
         self.validation = validation
