@@ -127,7 +127,8 @@ class Autoregressive(TorchModel):
         clip: float | None = 1.0,
         **options: Any,
     ) -> Training:
-        """Train on the energy alone; the records have energy, entropy and variational free energy, all per site.
+        """Train on the energy alone; the records have the variational free energy, the energy
+        and the entropy of the model, all per site.
 
         target : for a model with the condition ``Interval``, targets on one lattice at several temperatures that
             share each batch equally
@@ -192,7 +193,7 @@ class Reinforce:
             n = model.n_features
             free = (energy + log_q / beta).mean() / n
             spread = (growing * beta * energy + log_q).std(dim=1).mean()
-        numbers = {"free_energy": free, "energy": energy.mean() / n, "entropy": -log_q.detach().mean() / n}
+        numbers = {"free_energy": free, "internal_energy": energy.mean() / n, "entropy": -log_q.detach().mean() / n}
         return (advantage * log_q).mean(), {**numbers, "spread": spread}
 
 

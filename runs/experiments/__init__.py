@@ -16,12 +16,14 @@ EXPERIMENTS = {
     "harmonic-oscillator": ("runs.experiments.harmonic_oscillator", "particles in a harmonic trap, exactly solvable"),
     "heisenberg-chain": ("runs.experiments.heisenberg_chain", "spins 1/2 on a ring, exactly solvable"),
     "heisenberg-square": ("runs.experiments.heisenberg_square", "the antiferromagnet on the square lattice"),
+    "ising-autoregressive": ("runs.experiments.ising_autoregressive", "exact probabilities, learned from Ising data"),
     "ising-chain": ("runs.experiments.ising_chain", "spins in a transverse field on a ring, exactly solvable"),
     "ising-rbm": ("runs.experiments.ising_rbm", "a Boltzmann machine learns the Ising model, known exactly"),
     "ising-square": ("runs.experiments.ising_square", "spins in a transverse field on the square lattice"),
     "j1j2-square": ("runs.experiments.j1j2_square", "the square lattice with frustrating second neighbours"),
     "quantum-dot": ("runs.experiments.quantum_dot", "two electrons with Coulomb repulsion in a harmonic trap"),
     "tomography": ("runs.experiments.tomography", "a quantum state from measurements, by a Boltzmann machine"),
+    "variational-ising": ("runs.experiments.variational_ising", "the free energy of the Ising model from its energy"),
 }
 
 
