@@ -126,9 +126,13 @@ class WaveFunction:
         _gradient_laplacian_block(self, workspace(self), *batch, laplacian)
         return gradient, laplacian.reshape(x.shape[:-2])[()]
 
+    def rows(self, x: np.ndarray) -> np.ndarray:
+        """What ``jacobian`` makes the log-derivatives of configurations from, shape (..., row_size(psi))."""
+        return self._each(x, _row_block, (row_size(self),))
+
     def log_derivatives(self, x: np.ndarray) -> np.ndarray:
         """d log |psi| / d theta_k of configurations, shape (..., n_parameters)."""
-        rows = self._each(x, _row_block, (row_size(self),))
+        rows = self.rows(x)
         dense = jacobian(self, rows.reshape(-1, row_size(self))).dense()
         return dense.reshape(*rows.shape[:-1], self.n_parameters)
 

@@ -1,0 +1,261 @@
+"""Time evolution of a wave function with parameters: time-dependent variational Monte Carlo."""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.integrate import RK23, RK45
+
+from montecarlo.chains import Chains
+from montecarlo.estimates import Estimate
+from montecarlo.statistics import estimate
+from neural.blas import one_blas_thread
+from nqs.checks import DivergedError, check_energies
+from nqs.energy import LocalEnergy, local_energies
+from nqs.exact.full_summation import FullSummation
+from nqs.systems.spin_system import SpinSystem
+from nqs.systems.system import check_positive, check_positive_integer
+from nqs.velocity import Samples, Velocity, distance, velocity
+from nqs.wavefunctions.spin_state import SpinState
+from nqs.wavefunctions.wavefunction import jacobian, row_size
+
+Array = np.ndarray
+Observable = Callable[[Array], Array]
+SHORTEST = 1e-9  # step, relative to the longest one, that is tried
+
+
+class Method(NamedTuple):
+    """An embedded Runge-Kutta method: stages k_s at theta + dt sum_r a_sr k_r, step dt sum_s b_s k_s.
+
+    The error of a step is estimated by dt sum_s e_s k_s, where the last k is the one after the step.
+    """
+
+    a: Array
+    b: Array
+    e: Array
+    order: int
+
+
+METHODS = {
+    "heun": Method(np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([0.5, 0.5]), np.array([-0.5, 0.5, 0.0]), 2),
+    "bogacki-shampine": Method(RK23.A, RK23.B, RK23.E, 3),
+    "dormand-prince": Method(RK45.A, RK45.B, RK45.E, 5),
+}
+
+
+class Moment(NamedTuple):
+    """The state at one time."""
+
+    time: float
+    energy: Estimate  # conserved in real time
+    residual: float  # of the exact motion that the wave function cannot follow, relative, squared
+    rank: float  # directions of the parameters that are used
+    n_steps: int  # since the beginning
+    observables: dict[str, Estimate]
+
+
+class TimeEvolution:
+    """|psi(t)> = exp(-i H t) |psi>, or exp(-H t) |psi> normalised, projected on a wave function with parameters.
+
+        evolution = TimeEvolution(system, psi, SpinFlip(), n_samples=16384, seed=1)
+        for moment in evolution.at(np.linspace(0, 2, 41), {"m": magnetisation}):
+            print(moment.time, moment.energy, moment.observables["m"])
+
+    Parameters
+    ----------
+    system : the Hamiltonian
+    psi : the wave function at time 0; ``evolution.psi`` is the current one
+    proposal : ``SpinFlip()`` or ``SpinExchange(system)``; None sums over every configuration, of up to 16 sites
+    imaginary : imaginary instead of real time
+    method : "heun", "bogacki-shampine" or "dormand-prince", of order 2, 3, 5
+    tolerance : largest error of a step, as distance between states (Fubini-Study), from which its length follows
+    first_step, longest_step : of time
+    cutoff : eigenvalues of the metric below ``cutoff`` times the largest are damped
+    least_signal : forces below ``least_signal`` times their standard error are damped
+    n_samples, n_chains, threads : as for ``VMC``, for each stage of a step
+    n_burn_in, n_equilibrate : sweeps before the first samples, and after each change of the parameters
+    seed : of all random numbers
+
+    Raises
+    ------
+    ValueError : for parameters outside these ranges, or a positive psi in real time
+    """
+
+    def __init__(
+        self,
+        system: SpinSystem,
+        psi: SpinState,
+        proposal: Any = None,
+        *,
+        imaginary: bool = False,
+        method: str = "heun",
+        tolerance: float = 1e-4,
+        first_step: float = 1e-3,
+        longest_step: float = 0.1,
+        cutoff: float = 1e-8,
+        least_signal: float = 2.0,
+        n_samples: int = 8192,
+        n_chains: int = 256,
+        n_burn_in: int = 100,
+        n_equilibrate: int = 5,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        system.check(psi)
+        if method not in METHODS:
+            raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {method!r}")
+        if not imaginary and not psi.is_complex:
+            raise ValueError("expected a wave function with a phase in real time: choose dtype=complex")
+        self.system, self.psi, self.method = system, psi, METHODS[method]
+        self.factor = -1.0 if imaginary else -1j
+        self.tolerance = check_positive("tolerance", tolerance)
+        self.step_size, self.longest_step = check_positive("first_step", first_step), longest_step
+        self.cutoff, self.least_signal = check_positive("cutoff", cutoff), least_signal
+        self.n_burn_in, self.n_equilibrate = n_burn_in, n_equilibrate
+        self.chains: Chains | None = None
+        if proposal is not None:
+            if n_samples < check_positive_integer("n_chains", n_chains):
+                raise ValueError(f"expected n_samples >= n_chains, got {n_samples} samples for {n_chains} chains")
+            first, chains = np.random.SeedSequence(seed).spawn(2)
+            x = system.first_configurations(n_chains, np.random.default_rng(first))
+            self.chains = Chains(x, proposal, seed=chains, threads=threads or os.cpu_count() or 1)
+        self.samples_per_chain = n_samples // n_chains
+        self.time, self.n_steps = 0.0, 0
+        self._velocity: Velocity | None = None
+
+    def at(self, times: Array, observables: Mapping[str, Observable] | None = None) -> Iterator[Moment]:
+        """Evolve to each of the rising ``times`` and yield what is found there; times that lie behind are left out.
+
+        An observable is a function of configurations, shape (n, n_sites), that returns n numbers.
+        """
+        for time in np.asarray(times, dtype=np.float64):
+            if time < self.time or (time == self.time and self._velocity is not None):
+                continue
+            with one_blas_thread():
+                moment = self._evolve(float(time), dict(observables or {}))
+            yield moment
+
+    def _evolve(self, time: float, observables: dict[str, Observable]) -> Moment:
+        if self._velocity is None:
+            self._velocity = self._velocity_of(self._draw(self.psi, self.n_burn_in))
+        while self.time < time:
+            self._step(time)
+        samples, x, energy = self._look(self.psi)
+        measured = {name: self._average(observable(x), samples) for name, observable in observables.items()}
+        now = self._velocity_of(samples)
+        return Moment(time, energy, now.residual, now.rank, self.n_steps, measured)
+
+    def _step(self, time: float) -> None:
+        """One step that does not pass ``time``, as long as the tolerance allows."""
+        longest = min(self.longest_step, time - self.time)
+        before = None if self.chains is None else self.chains.x.copy()
+        while True:
+            dt = min(self.step_size, longest)
+            if dt < SHORTEST * longest:
+                raise DivergedError(
+                    f"time {self.time:.6g}: no step is short enough for the tolerance {self.tolerance:g}; raise it, "
+                    "or cutoff, or n_samples"
+                )
+            after, velocity, error = self._attempt(dt)
+            growth = 0.9 * max(error / self.tolerance, 1e-9) ** (-1 / self.method.order)
+            if error <= self.tolerance:
+                break
+            self.step_size = dt * max(0.2, growth)
+            if self.chains is not None:
+                self.chains.x = before.copy()
+        if dt == self.step_size or growth < 1:
+            self.step_size = dt * min(2.0, growth)
+        self.psi, self._velocity, self.n_steps = self.psi.with_parameters(after), velocity, self.n_steps + 1
+        self.time = time if dt == time - self.time else self.time + dt
+
+    def _attempt(self, dt: float) -> tuple[Array, Velocity | None, float]:
+        """Parameters after ``dt``, the velocity there, and the error: the largest by the metrics seen on the way.
+
+        The error is infinite where the parameters ran away.
+        """
+        assert self._velocity is not None
+        start, k, seen = self.psi.parameters, [self._velocity.theta], []
+        velocity, after = None, start
+        with np.errstate(all="ignore"):
+            for row in (*self.method.a[1:], self.method.b):
+                after = start + dt * sum(a * each for a, each in zip(row, k, strict=False))
+                try:
+                    seen.append(self._draw(self.psi.with_parameters(after)))
+                    velocity = self._velocity_of(seen[-1])
+                except (np.linalg.LinAlgError, DivergedError):
+                    return after, None, math.inf
+                k.append(velocity.theta)
+            change = dt * sum(e * each for e, each in zip(self.method.e, k, strict=True))
+            errors = np.array([distance(samples, change) for samples in seen])
+        return after, velocity, float(errors.max()) if np.isfinite(errors).all() else math.inf
+
+    def _velocity_of(self, samples: Samples) -> Velocity:
+        return velocity(samples, self.factor, self.cutoff, self.least_signal)
+
+    def _draw(self, psi: SpinState, n_sweeps: int | None = None) -> Samples:
+        return self._look(psi, n_sweeps)[0]
+
+    def _look(self, psi: SpinState, n_sweeps: int | None = None) -> tuple[Samples, Array, Estimate]:
+        """Samples of psi, their configurations, and the energy."""
+        if self.chains is None:
+            return self._sum(psi)
+        return self._sample(psi, self.chains, self.n_equilibrate if n_sweeps is None else n_sweeps)
+
+    def _sum(self, psi: SpinState) -> tuple[Samples, Array, Estimate]:
+        whole = FullSummation(psi, self.system.magnetisation)
+        weights = whole.probabilities
+        x, weights = whole.basis.spins[weights > 0], weights[weights > 0]
+        energies = local_energies(self.system, psi, x)
+        check_energies(self.n_steps, energies[None])
+        mean = float(np.real(weights @ energies))
+        variance = float(weights @ np.abs(energies - mean) ** 2)
+        samples = Samples(jacobian(psi, psi.rows(x)), energies, weights, math.inf)
+        return samples, x, Estimate(mean, 0.0, variance=variance)
+
+    def _sample(self, psi: SpinState, chains: Chains, n_sweeps: int) -> tuple[Samples, Array, Estimate]:
+        n = self.samples_per_chain
+        chains.run(psi, LocalEnergy.for_chains(self.system, psi, len(chains), 0), 1, n_sweeps * self.system.n_sites)
+        seen = LocalEnergy.for_chains(self.system, psi, len(chains), n, rows=True, configurations=True)
+        chains.run(psi, seen, n)
+        check_energies(self.n_steps, seen.energies)
+        energy = estimate(seen.energies, warn=False)
+        energies = seen.energies.ravel() + 1j * seen.imaginary.ravel()
+        rows = seen.rows.reshape(-1, row_size(psi))
+        weights = np.full(len(energies), 1 / len(energies))
+        n_eff = energy.n_eff if energy.variance > 0 else len(energies)
+        x = seen.configurations.reshape(-1, self.system.n_sites)
+        return Samples(jacobian(psi, rows), energies, weights, n_eff), x, energy
+
+    def _average(self, values: Array, samples: Samples) -> Estimate:
+        if self.chains is not None:
+            return estimate(values.reshape(len(self.chains), -1), warn=False)
+        mean = float(samples.weights @ values)
+        return Estimate(mean, 0.0, variance=float(samples.weights @ (values - mean) ** 2))
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to continue bit for bit, as arrays and numbers in nested dictionaries."""
+        known = self._velocity is not None
+        return {
+            "time": self.time,
+            "n_steps": self.n_steps,
+            "step_size": self.step_size,
+            "parameters": self.psi.named_parameters(),
+            "velocity": {k: np.asarray(v) for k, v in self._velocity._asdict().items()} if known else {},
+            "chains": {} if self.chains is None else self.chains.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``state`` returned, for an evolution made with the same arguments."""
+        saved = state["parameters"]
+        vector = np.concatenate([np.ravel(saved[name]) for name in self.psi.named_parameters()])
+        self.psi = self.psi.with_parameters(vector)
+        self.time, self.n_steps = float(state["time"]), int(state["n_steps"])
+        self.step_size = float(state["step_size"])
+        found = state.get("velocity") or {}
+        self._velocity = (
+            Velocity(np.array(found["theta"]), float(found["residual"]), float(found["rank"])) if found else None
+        )
+        if self.chains is not None:
+            self.chains.restore(state["chains"])
