@@ -3,6 +3,7 @@
 from montecarlo.estimates import Estimate
 from montecarlo.lattices import Chain, Graph, Honeycomb, Kagome, Lattice, Square, Triangular
 from nqs.checks import DivergedError, VMCWarning
+from nqs.evolution import TimeEvolution
 from nqs.proposals import Gibbs, Langevin, RandomWalk, SpinExchange, SpinFlip
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.systems import (
@@ -82,6 +83,7 @@ __all__ = [
     "Square",
     "StochasticReconfiguration",
     "SymmetricRBM",
+    "TimeEvolution",
     "TransverseFieldIsing",
     "Triangular",
     "VMCWarning",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.integrate import RK23, RK45
 
 from montecarlo.chains import Chains
@@ -125,7 +126,7 @@ class TimeEvolution:
         self.time, self.n_steps = 0.0, 0
         self._velocity: Velocity | None = None
 
-    def at(self, times: Array, observables: Mapping[str, Observable] | None = None) -> Iterator[Moment]:
+    def at(self, times: ArrayLike, observables: Mapping[str, Observable] | None = None) -> Iterator[Moment]:
         """Evolve to each of the rising ``times`` and yield what is found there; times that lie behind are left out.
 
         An observable is a function of configurations, shape (n, n_sites), that returns n numbers.
@@ -149,10 +150,12 @@ class TimeEvolution:
 
     def _step(self, time: float) -> None:
         """One step that does not pass ``time``, as long as the tolerance allows."""
-        longest = min(self.longest_step, time - self.time)
-        before = None if self.chains is None else self.chains.x.copy()
+        remaining = time - self.time
+        longest = min(self.longest_step, remaining)
+        before = self.chains.x.copy() if self.chains else None
         while True:
             dt = min(self.step_size, longest)
+            dt = remaining if remaining < (1 + SHORTEST) * dt else dt
             if dt < SHORTEST * longest:
                 raise DivergedError(
                     f"time {self.time:.6g}: no step is short enough for the tolerance {self.tolerance:g}; raise it, "
@@ -163,12 +166,12 @@ class TimeEvolution:
             if error <= self.tolerance:
                 break
             self.step_size = dt * max(0.2, growth)
-            if self.chains is not None:
+            if self.chains and before is not None:
                 self.chains.x = before.copy()
-        if dt == self.step_size or growth < 1:
+        if dt >= self.step_size or growth < 1:
             self.step_size = dt * min(2.0, growth)
         self.psi, self._velocity, self.n_steps = self.psi.with_parameters(after), velocity, self.n_steps + 1
-        self.time = time if dt == time - self.time else self.time + dt
+        self.time = time if dt == remaining else self.time + dt
 
     def _attempt(self, dt: float) -> tuple[Array, Velocity | None, float]:
         """Parameters after ``dt``, the velocity there, and the error: the largest by the metrics seen on the way.
@@ -180,14 +183,14 @@ class TimeEvolution:
         velocity, after = None, start
         with np.errstate(all="ignore"):
             for row in (*self.method.a[1:], self.method.b):
-                after = start + dt * sum(a * each for a, each in zip(row, k, strict=False))
+                after = start + dt * (row[: len(k)] @ np.array(k))
                 try:
                     seen.append(self._draw(self.psi.with_parameters(after)))
                     velocity = self._velocity_of(seen[-1])
                 except (np.linalg.LinAlgError, DivergedError):
                     return after, None, math.inf
                 k.append(velocity.theta)
-            change = dt * sum(e * each for e, each in zip(self.method.e, k, strict=True))
+            change = dt * (self.method.e @ np.array(k))
             errors = np.array([distance(samples, change) for samples in seen])
         return after, velocity, float(errors.max()) if np.isfinite(errors).all() else math.inf
 
@@ -206,6 +209,8 @@ class TimeEvolution:
     def _sum(self, psi: SpinState) -> tuple[Samples, Array, Estimate]:
         whole = FullSummation(psi, self.system.magnetisation)
         weights = whole.probabilities
+        if not np.isfinite(weights).all():
+            raise DivergedError(f"time {self.time:.6g}: psi is not finite; a smaller tolerance may help")
         x, weights = whole.basis.spins[weights > 0], weights[weights > 0]
         energies = local_energies(self.system, psi, x)
         check_energies(self.n_steps, energies[None])
@@ -236,13 +241,13 @@ class TimeEvolution:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit, as arrays and numbers in nested dictionaries."""
-        known = self._velocity is not None
+        known = {} if self._velocity is None else self._velocity._asdict()
         return {
             "time": self.time,
             "n_steps": self.n_steps,
             "step_size": self.step_size,
             "parameters": self.psi.named_parameters(),
-            "velocity": {k: np.asarray(v) for k, v in self._velocity._asdict().items()} if known else {},
+            "velocity": known,
             "chains": {} if self.chains is None else self.chains.state(),
         }
 
@@ -253,9 +258,9 @@ class TimeEvolution:
         self.psi = self.psi.with_parameters(vector)
         self.time, self.n_steps = float(state["time"]), int(state["n_steps"])
         self.step_size = float(state["step_size"])
-        found = state.get("velocity") or {}
+        known = state.get("velocity")
         self._velocity = (
-            Velocity(np.array(found["theta"]), float(found["residual"]), float(found["rank"])) if found else None
+            Velocity(np.array(known["theta"]), float(known["residual"]), float(known["rank"])) if known else None
         )
         if self.chains is not None:
             self.chains.restore(state["chains"])

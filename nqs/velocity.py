@@ -56,7 +56,7 @@ def real_parameters(jacobian: Jacobian, theta: Array) -> Array:
         cuts = np.cumsum([block.shape[1] // 2 for block in jacobian.blocks])[:-1]
         parts = zip(jacobian.blocks, np.split(theta, cuts), strict=True)
         return np.concatenate([real_parameters(block, part) for block, part in parts])
-    return np.concatenate([theta.real, theta.imag])
+    return np.concatenate([np.real(theta), np.imag(theta)])
 
 
 def velocity(samples: Samples, factor: complex, cutoff: float, least_signal: float) -> Velocity:

@@ -6,6 +6,7 @@ from nqs.exact.double_well import one_electron_double_dot, two_electron_double_d
 from nqs.exact.free_fermions import transverse_field_chain
 from nqs.exact.full_summation import FullSummation
 from nqs.exact.gross_pitaevskii import gross_pitaevskii
+from nqs.exact.time_evolution import evolve
 from nqs.exact.two_electron_dot import two_electron_dot
 from nqs.exact.two_on_a_line import two_with_gaussian_interaction
 
@@ -13,6 +14,7 @@ __all__ = [
     "Basis",
     "FullSummation",
     "Spectrum",
+    "evolve",
     "gross_pitaevskii",
     "ground_state_energy",
     "heisenberg_ring",

@@ -22,6 +22,10 @@ EXPERIMENTS = {
     "ising-square": ("runs.experiments.ising_square", "spins in a transverse field on the square lattice"),
     "j1j2-square": ("runs.experiments.j1j2_square", "the square lattice with frustrating second neighbours"),
     "quantum-dot": ("runs.experiments.quantum_dot", "two electrons with Coulomb repulsion in a harmonic trap"),
+    "quench": (
+        "runs.experiments.quench",
+        "spins after a sudden change of the field, beside exact evolution",
+    ),
     "tomography": ("runs.experiments.tomography", "a quantum state from measurements, by a Boltzmann machine"),
     "variational-ising": ("runs.experiments.variational_ising", "the free energy of the Ising model from its energy"),
 }
