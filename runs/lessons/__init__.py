@@ -13,4 +13,10 @@ LESSONS = {
     "optimizers": ("runs.lessons.optimizers", "seven optimizers on valleys and digits, and vanishing gradients"),
     "pendulum-fit": ("runs.lessons.pendulum_fit", "g from a pendulum, by one neuron"),
     "gaussian-process": ("runs.lessons.gaussian_process", "an energy curve from noisy points, with its band"),
+    "pca-autoencoder": ("runs.lessons.pca_autoencoder", "few numbers for spins, digits and frames"),
+    "pendulum-pinn": (
+        "runs.lessons.pendulum_pinn",
+        "a network told the pendulum's equation, and g from ten points",
+    ),
+    "digits-cnn": ("runs.lessons.digits_cnn", "a convolutional network reads digits"),
 }

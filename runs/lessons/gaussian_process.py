@@ -73,10 +73,11 @@ def learn(settings: GaussianProcessSettings) -> Records:
     y, grid = energy - energy.mean(), np.linspace(LOW, HIGH, 381)
 
     def cost(logs: np.ndarray) -> float:
-        return -Process(*np.exp(logs), settings.noise).log_likelihood(x, y)
+        return -Process(np.exp(logs[0]), np.exp(logs[1]), settings.noise).log_likelihood(x, y)
 
     best = minimize(cost, np.log([0.1, 0.3]), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9})
-    process = Process(*np.exp(best.x), settings.noise)
+    amplitude, length = map(float, np.exp(best.x))
+    process = Process(amplitude, length, settings.noise)
     mean, covariance = process.posterior(x, y, grid)
     band = np.sqrt(np.maximum(np.diag(covariance), 0))
     minima = grid[draws(rng, mean, covariance, 500).argmin(axis=1)]
@@ -122,7 +123,8 @@ def against_scikit_learn(
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
     kernel = ConstantKernel(process.amplitude**2) * RBF(process.length)
-    peer = GaussianProcessRegressor(kernel, alpha=process.noise**2, optimizer=None).fit(x[:, None], y)
+    fixed: Any = None  # keeps the prior as it is
+    peer = GaussianProcessRegressor(kernel, alpha=process.noise**2, optimizer=fixed).fit(x[:, None], y)
     found: Any = peer.predict(grid[:, None], return_std=True)
     likelihood: Any = peer.log_marginal_likelihood_value_
     return {

@@ -111,15 +111,14 @@ def descend(landscape: Landscape, name: str, rate: float, n_steps: int) -> np.nd
 
 
 class Digits:
-    """scikit-learn's 1797 digits, a quarter of them for the test."""
+    """Handwritten digits of 64 pixels, a fifth of them for the test."""
 
     def __init__(self, seed: int) -> None:
-        from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
+        from generative.datasets import digits
 
-        table: Any = load_digits()
-        split = train_test_split(table.data / 16.0, table.target, test_size=0.25, random_state=seed)
-        self.x, self.x_test, self.y, self.y_test = map(np.asarray, split)
+        data = digits(binarise=False, seed=seed)
+        self.x, self.x_test = data.train.astype(np.float64), data.test.astype(np.float64)
+        self.y, self.y_test = (np.asarray(labels, dtype=int) for labels in (data.train_labels, data.test_labels))
 
     def train(self, name: str, rate: float, n_epochs: int, seed: int) -> tuple[np.ndarray, float]:
         """Losses of the epochs and the accuracy on the test digits of a network with 32 hidden units."""

@@ -172,3 +172,20 @@ def test_the_gaussian_process_is_that_of_scikit_learn_and_its_bands_cover(quickl
     assert measured["mean_of_peer"].estimate.mean < 1e-8
     assert measured["band_of_peer"].estimate.mean < 1e-7
     assert abs(measured["covered_by_one_sigma"].estimate.z(0.682689)) < 3
+
+
+def test_the_network_solves_the_pendulum_and_finds_g(quickly):
+    measured = quickly("pendulum-pinn").measurement
+    assert measured["largest_error_small"].estimate.mean < 1e-3
+    assert abs(measured["g_from_ten_points"].estimate.z(1.0)) < 4
+
+
+def test_the_first_component_of_spins_is_the_magnetisation(quickly):
+    found = values(quickly("pca-autoencoder"))
+    assert found["overlap_with_uniform"] > 0.98
+    assert found["correlation_with_m"] > 0.99
+    assert found["linear_autoencoder"] >= 1
+
+
+def test_the_edge_filter_gives_the_slope_of_a_ramp(quickly):
+    assert values(quickly("digits-cnn"))["edge_of_a_ramp"] == pytest.approx(2.0, abs=1e-15)
