@@ -1,6 +1,7 @@
 """Exact energies and states from small numerical solvers and closed forms."""
 
 from nqs.exact.bethe_ansatz import heisenberg_ring
+from nqs.exact.configuration_interaction import configuration_interaction
 from nqs.exact.diagonalisation import Basis, Spectrum, ground_state_energy, lowest, matrix
 from nqs.exact.double_well import one_electron_double_dot, two_electron_double_dot
 from nqs.exact.free_fermions import transverse_field_chain
@@ -14,6 +15,7 @@ __all__ = [
     "Basis",
     "FullSummation",
     "Spectrum",
+    "configuration_interaction",
     "evolve",
     "gross_pitaevskii",
     "ground_state_energy",
