@@ -28,7 +28,8 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-from numba.core import types
+from llvmlite import ir
+from numba.core import cgutils, types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
@@ -209,6 +210,8 @@ def _bitcast(typing_context: Any, value: Any, target: Any) -> Any:
 
 _as_float = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.float64))
 _as_integer = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.int64))
+_as_float32 = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.float32))
+_as_integer32 = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.int32))
 
 
 def float_of_bits(bits: int) -> float:
@@ -221,8 +224,71 @@ def bits_of_float(x: float) -> int:
     return np.float64(x).view(np.int64)
 
 
+def float32_of_bits(bits: int) -> np.float32:
+    """The float32 whose 32 bits are those of the integer."""
+    return np.int32(bits).view(np.float32)
+
+
+def bits_of_float32(x: np.float32) -> np.int32:
+    """The 32 bits of a float32 as an integer."""
+    return np.float32(x).view(np.int32)
+
+
 overload(float_of_bits, strict=False)(lambda bits: lambda bits: _as_float(bits))
 overload(bits_of_float, strict=False)(lambda x: lambda x: _as_integer(x))
+overload(float32_of_bits, strict=False)(lambda bits: lambda bits: _as_float32(np.int32(bits)))
+overload(bits_of_float32, strict=False)(lambda x: lambda x: _as_integer32(np.float32(x)))
+
+TILE = 64  # columns that ``sum_rows`` keeps in registers
+ROWS_AT_ONCE = 2
+
+
+def sum_rows(
+    first: np.ndarray, matrix: np.ndarray, chosen: np.ndarray, n_chosen: int, column: int, out: np.ndarray
+) -> None:
+    """out = first + sum_k matrix[chosen[k]] over k < n_chosen, for TILE columns from ``column`` on, in float32.
+
+    ``first`` and ``out`` are rows like those of the matrix. Rows are added ROWS_AT_ONCE: ``chosen`` goes on with
+    ROWS_AT_ONCE - 1 indices of rows of zeros. The compiler cannot know that ``out`` is no part of ``matrix``, and would store it after
+    every row; this sum stays in registers. Nothing is checked: the columns and the chosen rows must exist.
+    """
+    tile = slice(column, column + TILE)
+    out[tile] = first[tile] + matrix[chosen[:n_chosen], tile].sum(axis=0)
+
+
+@intrinsic
+def _sum_rows(typing_context: Any, first: Any, matrix: Any, chosen: Any, n_chosen: Any, column: Any, out: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        arrays = zip((first, matrix, chosen, out), (args[0], args[1], args[2], args[5]))
+        start, rows, indices, target = (context.make_array(kind)(context, builder, value) for kind, value in arrays)
+        n, shift = args[3], args[4]
+        stride = cgutils.unpack_tuple(builder, rows.shape, 2)[1]
+
+        def tile(pointer: Any, offset: Any) -> Any:
+            return builder.bitcast(builder.gep(pointer, [offset]), ir.VectorType(ir.FloatType(), TILE).as_pointer())
+
+        def chosen_row(k: Any) -> Any:
+            row = builder.sext(builder.load(builder.gep(indices.data, [k])), stride.type)
+            return builder.load(tile(rows.data, builder.add(builder.mul(row, stride), shift)), align=4)
+
+        total = cgutils.alloca_once_value(builder, builder.load(tile(start.data, shift), align=4))
+        zero, step = ir.Constant(n.type, 0), ir.Constant(n.type, ROWS_AT_ONCE)
+        with cgutils.for_range_slice(builder, zero, n, step, intp=n.type) as (k, _):
+            a, b = (chosen_row(builder.add(k, ir.Constant(n.type, i))) for i in range(ROWS_AT_ONCE))
+            builder.store(builder.fadd(builder.load(total), builder.fadd(a, b)), total)
+        builder.store(builder.load(total), tile(target.data, shift), align=4)
+        return context.get_dummy_value()
+
+    return types.void(first, matrix, chosen, types.intp, types.intp, out), generate
+
+
+@overload(sum_rows, strict=False)
+def _(first: Any, matrix: Any, chosen: Any, n_chosen: Any, column: Any, out: Any) -> Any:
+    expected = ((first, types.float32), (matrix, types.float32), (chosen, types.int32), (out, types.float32))
+    for kind, dtype in expected:
+        if kind.layout != "C" or kind.dtype != dtype:
+            raise TypingError(f"sum_rows: expected a contiguous array of {dtype}, found {kind}")
+    return lambda first, matrix, chosen, n_chosen, column, out: _sum_rows(first, matrix, chosen, n_chosen, column, out)
 
 
 @kernel

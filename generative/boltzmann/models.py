@@ -1,7 +1,7 @@
 """The four restricted Boltzmann machines: what their units are, and how they are drawn."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,20 +14,61 @@ from neural.parameters import flatten, unflatten
 SMALLEST_SIGMA = 1e-2
 
 
-class BernoulliRBM(RestrictedBoltzmannMachine):
+class _OfBits(RestrictedBoltzmannMachine):
+    """Machines of units with two states: drawn as bits, compiled, in single precision."""
+
+    scale: ClassVar[int]
+
+    @property
+    def bits(self) -> BitMachine:
+        """The machine of bits with the same distribution; made when it is first needed, loaded when it has changed."""
+        if self._bits is None or self._bits.shape != self.machine.weights.shape:
+            self._bits, self._loaded = BitMachine(*self.machine.weights.shape, self.scale), None
+        if self._loaded is not self.machine:
+            self._bits.load(flatten(self.machine))
+            self._loaded = self.machine
+        return self._bits
+
+    def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        return self.bits.contrast(data, chains, k, key(rng))
+
+    def gibbs(self, v: Array, n_steps: int, rng: np.random.Generator, beta: Any = 1.0) -> Array:
+        if np.ndim(beta) or beta != 1.0:
+            return super().gibbs(v, n_steps, rng, beta)
+        return self.decode(self.bits.gibbs(self.encode(v), n_steps, key(rng)))
+
+    def diagnose(self, rows: Array, rng: np.random.Generator) -> tuple[float, float]:
+        v, units = self.encode(rows), rng.integers(0, self.n_visible, len(rows))
+        error = self.scale * (v - self.bits.reconstruction(v, key(rng)))
+        return float(np.mean(error**2)), self.n_visible * self.bits.pseudo_likelihood(v, units)
+
+
+def key(rng: np.random.Generator) -> int:
+    """The start of a stream of random numbers for compiled draws."""
+    return int(rng.integers(0, 2**64, dtype=np.uint64))
+
+
+class BernoulliRBM(_OfBits):
     """Visible and hidden units 0 or 1: F = -a.v - sum_j log(1 + e^(b + v W)_j)."""
 
     values = "bits"
+    scale = 1
 
     def encode(self, v: Array) -> Array:
         return v.astype(np.uint8)
 
-    def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        statistics, chains = BitMachine(*self.machine).contrast(data, chains, k, rng)
-        return -statistics, chains
+    def descend(
+        self, rows: Array, batches: tuple[Array, int], rates: Array, k: int, chains: Any, rng: np.random.Generator
+    ) -> tuple[float, Array, Array]:
+        """One pass of gradient descent, see ``BitMachine.epoch``."""
+        parameters, keys = flatten(self.machine), rng.integers(0, 2**64, len(rates), dtype=np.uint64)
+        result = self.bits.epoch(parameters, rows, batches, rates, keys, k, chains)
+        if np.isfinite(result[0]):
+            self.machine = self._loaded = unflatten(self.machine, parameters)
+        return result
 
 
-class IsingRBM(RestrictedBoltzmannMachine):
+class IsingRBM(_OfBits):
     """Visible and hidden units -1 or +1: F = -a.v - sum_j log(2 cosh (b + v W)_j).
 
     ``symmetric`` keeps both biases at 0, so that p(v) = p(-v).
@@ -35,6 +76,7 @@ class IsingRBM(RestrictedBoltzmannMachine):
 
     values = "spins"
     kind = SpinBoltzmann
+    scale = 2
 
     def __init__(
         self, n_visible: int, n_hidden: int, *, seed: int, scale: float = 0.01, symmetric: bool = False
@@ -62,14 +104,6 @@ class IsingRBM(RestrictedBoltzmannMachine):
 
     def decode(self, v: Array) -> Array:
         return 2.0 * v - 1.0
-
-    def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Drawn as the machine of 0 and 1 with the same distribution, whose averages give those of the spins."""
-        a, b, W = self.machine
-        bits = BitMachine(2 * a - 2 * W.sum(axis=1), 2 * b - 2 * W.sum(axis=0), 4 * W)
-        statistics, chains = bits.contrast(data, chains, k, rng)
-        v, h, vh = unflatten(self.machine, statistics)
-        return -flatten(SpinBoltzmann._make((2 * v, 2 * h, 4 * vh - 2 * v[:, None] - 2 * h))), chains
 
 
 class GaussianBernoulliRBM(RestrictedBoltzmannMachine):

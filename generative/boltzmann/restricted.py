@@ -51,6 +51,8 @@ class RestrictedBoltzmannMachine:
         self.base_bias: Array = np.zeros(n_visible)
         self.trained = False
         self._known_log_z: tuple[Any, float] | None = None
+        self._bits: Any = None
+        self._loaded: Any = None
 
     @property
     def n_visible(self) -> int:
@@ -145,6 +147,13 @@ class RestrictedBoltzmannMachine:
         chains = self.gibbs(chains, k, rng)
         gradient = flatten(self.machine.mean_gradient(data)) - flatten(self.machine.mean_gradient(chains))
         return gradient, chains
+
+    def diagnose(self, rows: Array, rng: np.random.Generator) -> tuple[float, float]:
+        """Mean squared difference of units and their means after one step to the hidden units and back, and an estimate
+        of the pseudo-likelihood.
+        """
+        h = self.draw_hidden(self.machine.angles(rows), rng)
+        return float(np.mean((rows - self.visible_means(h)) ** 2)), self.estimate_pseudo_likelihood(rows, rng)
 
     def project(self, machine: Any) -> Any:
         """The nearest machine whose parameters are allowed."""

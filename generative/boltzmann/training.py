@@ -146,12 +146,35 @@ class Training(Iterator[Epoch]):
         """One pass through the data: the mean norm of the gradient, and the correlation of the chains."""
         order = rng.permutation(len(self.rows))
         starts = range(0, len(order), self.batch_size)
+        if self.compiled:
+            return self._compiled_pass(order, len(starts), rng)
         total, before, after = 0.0, self.chains, self.chains
         for start in starts:
             data = self.rows[order[start : start + self.batch_size]]
             before, gradient, after = self._gradient(data, rng)
             total += self._update(gradient, data)
         return total / len(starts), _correlation(self.model.decode(before), self.model.decode(after))
+
+    @property
+    def compiled(self) -> bool:
+        """Whether a whole pass is one kernel: plain gradient descent of bits."""
+        plain = type(self.optimizer) is GradientDescent and not (self.optimizer.l1 or self.optimizer.l2)
+        return plain and self.method != "pt" and not self.centred and hasattr(self.model, "descend")
+
+    def _compiled_pass(self, order: Array, n_batches: int, rng: np.random.Generator) -> tuple[float, float]:
+        first = self.optimizer_state.step
+        rates = np.array([self.optimizer.rate(first + n) for n in range(n_batches)], dtype=np.float64)
+        chains = None if self.method == "cd" else self.chains
+        norm, before, after = self.model.descend(self.rows, (order, self.batch_size), rates, self.k, chains, rng)
+        self._check(norm)
+        self.optimizer_state = self.optimizer_state._replace(step=first + n_batches)
+        if self.method != "cd":
+            self.chains = after
+        return norm, _correlation(self.model.decode(before), self.model.decode(after))
+
+    def _check(self, norm: float) -> None:
+        if not math.isfinite(norm):
+            raise FloatingPointError(f"epoch {self.epoch}: the gradient is {norm}; lower the learning rate")
 
     def _update(self, gradient: Array, data: Array) -> float:
         """One step of the optimizer; returns the norm of the gradient."""
@@ -160,8 +183,7 @@ class Training(Iterator[Epoch]):
             gradient = self._centred_gradient(gradient, data)
             machine = self._shifted(machine, 1.0)
         norm = math.sqrt(gradient @ gradient)
-        if not math.isfinite(norm):
-            raise FloatingPointError(f"epoch {self.epoch}: the gradient is {norm}; lower the learning rate")
+        self._check(norm)
         parameters, self.optimizer_state = self.optimizer.update(flatten(machine), gradient, self.optimizer_state)
         machine = unflatten(machine, parameters)
         self.model.machine = self.model.project(self._shifted(machine, -1.0) if self.centred else machine)
@@ -200,7 +222,7 @@ class Training(Iterator[Epoch]):
     def _record(self, norm: float, correlation: float, rng: np.random.Generator, began: float) -> Epoch:
         model = self.model
         rows = model.decode(self.rows[rng.integers(0, len(self.rows), min(ROWS_OF_DIAGNOSTICS, len(self.rows)))])
-        h = model.draw_hidden(model.machine.angles(rows), rng)
+        reconstruction, pseudo_likelihood = model.diagnose(rows, rng)
         gap = likelihood = None
         if self.validation is not None:
             others = self.validation[rng.integers(0, len(self.validation), len(rows))]
@@ -210,8 +232,8 @@ class Training(Iterator[Epoch]):
         return Epoch(
             self.epoch,
             norm,
-            float(np.mean((rows - model.visible_means(h)) ** 2)),
-            model.estimate_pseudo_likelihood(rows, rng),
+            reconstruction,
+            pseudo_likelihood,
             gap,
             correlation,
             likelihood,

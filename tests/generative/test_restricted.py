@@ -151,6 +151,33 @@ def test_compiled_gradient_is_that_of_the_energies(kind):
     np.testing.assert_array_equal(model.decode(same), chains)
 
 
+@pytest.mark.interpreted
+@pytest.mark.parametrize("kind", [BernoulliRBM, IsingRBM])
+def test_compiled_diagnostics_are_those_of_the_energies(kind):
+    model = make(kind)
+    v = model.draw_base(40, np.random.default_rng(0))
+    units = np.random.default_rng(1).integers(0, N_VISIBLE, 40)
+    expected = model._log_conditional(v, model.machine.angles(v), units).mean()
+    assert model.bits.pseudo_likelihood(model.encode(v), units) == pytest.approx(expected, abs=1e-6)
+    means = model.decode(model.bits.reconstruction(model.encode(v), 1))
+    h = model.decode(model.bits.chains.h[:40])
+    np.testing.assert_allclose(means, model.machine.visible_means(h), atol=1e-6)
+
+
+def test_draws_are_independent_of_each_other():
+    """Of 2^20 bits with probability 1/3: their mean, and the correlations between neighbours in every direction."""
+    model = BernoulliRBM(64, 3, seed=0)
+    a, b, W = model.machine
+    model.machine = type(model.machine)(a + np.log(0.5), b, 0.0 * W)
+    rng = np.random.default_rng(0)
+    v = np.stack([model.gibbs(np.zeros((128, 64)), 1, rng) for _ in range(128)]) - 1 / 3
+    variance, n = 2 / 9, v.size
+    assert abs(v.mean()) < 4 * math.sqrt(variance / n)
+    for shift in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 32), (0, 1, 1)):
+        product = v * np.roll(v, shift, axis=(0, 1, 2))
+        assert abs(product.mean()) < 4 * variance / math.sqrt(n)
+
+
 @pytest.mark.parametrize("kind", DISCRETE)
 def test_pseudo_likelihood_is_made_of_exact_conditionals(kind):
     model = make(kind)

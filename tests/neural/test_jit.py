@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from neural import jit
-from neural.jit import COMPILED, cache_directory, copy, exact_kernel, generic, kernel
+from neural.jit import COMPILED, ROWS_AT_ONCE, TILE, cache_directory, copy, exact_kernel, generic, kernel, sum_rows
 
 pytestmark = pytest.mark.interpreted
 compiled_only = pytest.mark.skipif(not COMPILED, reason="there is no machine code under NUMBA_DISABLE_JIT=1")
@@ -300,3 +300,27 @@ def test_a_kernel_serves_processes_that_do_not_know_each_others_models(tmp_path)
     (tmp_path / "trap.py").rename(tmp_path / "well.py")
     (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM).replace("trap", "well"))
     assert run_program(tmp_path) == (14.5, int(COMPILED))
+
+
+@kernel
+def _sums(first, matrix, chosen, n_chosen, out):
+    for column in range(0, out.size, TILE):
+        sum_rows(first, matrix, chosen, n_chosen, column, out)
+
+
+@pytest.mark.parametrize("n_chosen", range(6))
+def test_sums_of_rows(n_chosen):
+    """Small integers are exact in single precision. The indices after the chosen ones are those of a row of zeros."""
+    rng = np.random.default_rng(0)
+    matrix = rng.integers(-9, 9, size=(8, 3 * TILE)).astype(np.float32)
+    matrix[7] = 0.0
+    first, out = rng.integers(-9, 9, size=(2, 3 * TILE)).astype(np.float32)
+    chosen = np.r_[rng.permutation(7)[:n_chosen], np.full(ROWS_AT_ONCE, 7)].astype(np.int32)
+    _sums(first, matrix, chosen, n_chosen, out)
+    assert np.array_equal(out, first + matrix[chosen].sum(axis=0))
+
+
+@compiled_only
+def test_sums_of_rows_are_of_single_precision_only():
+    with pytest.raises(Exception, match="contiguous array of float32"):
+        _sums(np.zeros(TILE), np.zeros((1, TILE)), np.zeros(4, np.int32), 1, np.zeros(TILE))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from neural.jit import bits_of_float, float_of_bits, kernel
-from neural.special import exp, sigmoid, softplus
+from neural.jit import bits_of_float, bits_of_float32, float32_of_bits, float_of_bits, kernel
+from neural.special import exp, exp_of_negative_32, sigmoid, sigmoid_32, softplus
 
 pytestmark = pytest.mark.interpreted
 EPSILON = np.finfo(np.float64).eps
@@ -24,6 +24,14 @@ def _through_bits(x, bits, back):
     for i in range(x.size):
         bits[i] = bits_of_float(x[i])
         back[i] = float_of_bits(bits[i])
+
+
+@kernel
+def _each_32(x, exponentials, sigmoids, back):
+    for i in range(x.size):
+        exponentials[i] = exp_of_negative_32(-abs(x[i]))
+        sigmoids[i] = sigmoid_32(x[i])
+        back[i] = float32_of_bits(bits_of_float32(x[i]))
 
 
 def evaluate(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -79,3 +87,23 @@ def test_bits_of_floats():
     _through_bits(x, bits, back)
     assert np.array_equal(bits, x.view(np.int64))
     assert np.array_equal(back.view(np.int64), x.view(np.int64))
+
+
+def test_single_precision():
+    x = np.linspace(-80, 80, 20_001).astype(np.float32)
+    exponentials, sigmoids, back = np.empty((3, x.size), dtype=np.float32)
+    _each_32(x, exponentials, sigmoids, back)
+    epsilon = np.finfo(np.float32).eps
+    assert relative_error(exponentials, np.exp(-np.abs(extended(x)))) < 2 * epsilon
+    assert relative_error(sigmoids, 1 / (1 + np.exp(-extended(x)))) < 4 * epsilon
+    assert np.array_equal(back.view(np.int32), x.view(np.int32))
+
+
+def test_extreme_arguments_in_single_precision():
+    x = np.array([-np.inf, -1e30, 1e30, np.inf, np.nan], dtype=np.float32)
+    exponentials, sigmoids, back = np.empty((3, x.size), dtype=np.float32)
+    _each_32(x, exponentials, sigmoids, back)
+    assert np.all((exponentials[:4] >= 0) & (exponentials[:4] < 2e-38))
+    assert np.all((sigmoids[:2] >= 0) & (sigmoids[:2] < 2e-38))
+    assert np.all(sigmoids[2:4] == 1)
+    assert np.isnan([exponentials[4], sigmoids[4]]).all()

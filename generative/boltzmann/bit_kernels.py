@@ -1,0 +1,347 @@
+"""Block Gibbs sampling and training of machines whose units are 0 or 1, compiled, in single precision.
+
+    p(h_j = 1 | v) = sigmoid(b + v W)_j        p(v_i = 1 | h) = sigmoid(a + h W^T)_i
+
+The product of bits with a matrix is a sum of rows of the matrix, those of the units that are 1: no multiplications, and
+no work for units that are 0. The fields of the hidden units, those of the visible units and the sums over the samples
+of a batch all have this form. A tile of columns is summed for all samples before the next one, so that its rows come
+from the fastest cache. Matrices in single precision have a whole number of tiles as columns, of which those in excess
+are never read, and a last row of zeros.
+
+Random numbers: number n of a stream is a hash of its key + n, SplitMix64 (G. L. Steele, D. Lea, C. H. Flood, OOPSLA
+2014): no number waits for the one before. The sums overflow as they should; under plain Python NumPy has to be told so
+(``np.errstate``).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neural.boltzmann import softplus_sum
+from neural.jit import ROWS_AT_ONCE, TILE, kernel, sum_rows
+from neural.special import sigmoid_32
+
+Array = np.ndarray
+
+GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+MIX_1, MIX_2, ONE = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB), np.uint64(1)
+S27, S30, S31 = np.uint64(27), np.uint64(30), np.uint64(31)
+S8, TO_UNIT = np.uint32(8), np.float32(2.0**-24)
+BLOCK = 8  # of a transpose
+
+
+class Layer(NamedTuple):
+    """``weights`` (n_others + 1, n_units) from the other layer, and ``bias`` (n_units,), float32."""
+
+    weights: Array
+    bias: Array
+
+
+class Scratch(NamedTuple):
+    """Work space of one thread: ``chosen`` (n_lists, longest + 3), lists of indices, and their lengths ``counts``,
+    int32; random ``words`` uint64, the same memory as ``halves`` uint32; ``rows`` (3, n_hidden), float64.
+    """
+
+    chosen: Array
+    counts: Array
+    words: Array
+    halves: Array
+    rows: Array
+
+
+class Sums(NamedTuple):
+    """Sums (n_visible + 1, n_hidden) of hidden means over rows that ``chosen`` and ``counts`` list; ``zeros`` to start."""
+
+    chosen: Array
+    counts: Array
+    zeros: Array
+    sums: Array
+
+
+class Batch(NamedTuple):
+    """Bits ``v`` and ``h`` (n_rows, n_units), uint8, and their means (n_rows_at_most + 1, n_units), float32."""
+
+    v: Array
+    h: Array
+    v_means: Array
+    h_means: Array
+
+
+@kernel
+def random_words(key: Any, words: Array) -> None:
+    """Fill ``words`` with the numbers of the stream from ``key`` on."""
+    for n in range(np.uintp(words.size)):
+        z = key + (np.uint64(n) + ONE) * GOLDEN_GAMMA
+        z = (z ^ (z >> S30)) * MIX_1
+        z = (z ^ (z >> S27)) * MIX_2
+        words[n] = z ^ (z >> S31)
+
+
+@kernel
+def draw(means: Array, units: Array, key: Any, scratch: Scratch) -> Any:
+    """units = 1 with probability ``means``; returns the key of the numbers that come next."""
+    n_rows, n_units = units.shape
+    n_words = (n_units + 1) // 2
+    for row in range(n_rows):
+        random_words(key, scratch.words[:n_words])
+        key += np.uint64(n_words) * GOLDEN_GAMMA
+        p, u, out = means[row], scratch.halves, units[row]
+        for j in range(np.uintp(n_units)):
+            out[j] = np.float32(u[j] >> S8) * TO_UNIT < p[j]
+    return key
+
+
+@kernel
+def _choose(units: Array, zeros: int, chosen: Array) -> Any:
+    """List the units that are 1, and after them the row of ``zeros``; returns how many there are."""
+    n = 0
+    for i in range(units.size):
+        chosen[n] = i
+        n += np.int64(units[i])
+    for k in range(n, n + ROWS_AT_ONCE - 1):
+        chosen[k] = zeros
+    return n
+
+
+@kernel
+def conditional_means(layer: Layer, others: Array, means: Array, scratch: Scratch) -> None:
+    """means = sigmoid(bias + others W). ``others`` (n_rows, n_others), uint8; ``means`` (n_rows or more, n_units)."""
+    fields(layer, others, means, scratch)
+    for row in range(others.shape[0]):
+        p = means[row]
+        for j in range(np.uintp(p.size)):
+            p[j] = sigmoid_32(p[j])
+
+
+@kernel
+def fields(layer: Layer, others: Array, out: Array, scratch: Scratch) -> None:
+    """out = bias + others W; shapes as for ``conditional_means``."""
+    n_rows, zeros = others.shape[0], layer.weights.shape[0] - 1
+    for row in range(n_rows):
+        scratch.counts[row] = _choose(others[row], zeros, scratch.chosen[row])
+    for column in range(0, layer.bias.size, TILE):
+        for row in range(n_rows):
+            sum_rows(layer.bias, layer.weights, scratch.chosen[row], scratch.counts[row], column, out[row])
+
+
+@kernel
+def gibbs(visible: Layer, hidden: Layer, batch: Batch, k: int, key: Any, scratch: Scratch) -> None:
+    """k steps h ~ p(h | v), v ~ p(v | h) of every row, in place; ``h_means`` are those of v before and after."""
+    for _ in range(k):
+        key = draw(batch.h_means, batch.h, key, scratch)
+        conditional_means(visible, batch.h, batch.v_means, scratch)
+        key = draw(batch.v_means, batch.v, key, scratch)
+        conditional_means(hidden, batch.v, batch.h_means, scratch)
+
+
+@kernel
+def _sum_means(batch: Batch, lists: Sums) -> None:
+    """sums[i] = sum of the hidden means of the rows in which visible unit i is 1, and the last one that of all rows."""
+    (n_rows, n_units), zeros = batch.v.shape, batch.h_means.shape[0] - 1
+    for i in range(n_units):
+        lists.counts[i] = _choose(batch.v[:, i], zeros, lists.chosen[i])
+    for row in range(n_rows + ROWS_AT_ONCE - 1):
+        lists.chosen[n_units, row] = row if row < n_rows else zeros
+    lists.counts[n_units] = n_rows
+    for column in range(0, batch.h_means.shape[1], TILE):
+        for i in range(n_units + 1):
+            sum_rows(lists.zeros, batch.h_means, lists.chosen[i], lists.counts[i], column, lists.sums[i])
+
+
+@kernel
+def _differences(ours: Array, theirs: Array, per_row: float, per_chain: float, out: Array) -> None:
+    for j in range(np.uintp(out.size)):
+        out[j] = theirs[j] * per_chain - ours[j] * per_row
+
+
+@kernel
+def contrast(data: Batch, chains: Batch, c: float, gradient: Array, ours: Sums, theirs: Sums) -> None:
+    """dF/da, dF/db and dF/dW, averaged over the data less averaged over the chains, one after the other.
+
+    A unit's value is s = c bit - (c - 1): c = 1 for 0 and 1, c = 2 for -1 and +1; then, for differences of averages,
+    <s s'> = c^2 <v h> - c (c - 1) (<v> + <h>). Hidden units enter with their means.
+    """
+    n_visible, n_hidden = data.v.shape[1], data.h.shape[1]
+    per_row, per_chain = 1.0 / data.v.shape[0], 1.0 / chains.v.shape[0]
+    _sum_means(data, ours)
+    _sum_means(chains, theirs)
+    b = gradient[n_visible : n_visible + n_hidden]
+    _differences(ours.sums[n_visible], theirs.sums[n_visible], c * per_row, c * per_chain, b)
+    for i in range(n_visible):
+        gradient[i] = c * (theirs.counts[i] * per_chain - ours.counts[i] * per_row)
+        row = gradient[n_visible + n_hidden + i * n_hidden :][:n_hidden]
+        _differences(ours.sums[i], theirs.sums[i], c * c * per_row, c * c * per_chain, row)
+        if c != 1.0:
+            for j in range(np.uintp(n_hidden)):
+                row[j] -= (c - 1.0) * (gradient[i] + b[j])
+
+
+@kernel
+def load(parameters: Array, c: float, visible: Layer, hidden: Layer) -> None:
+    """The layers in single precision of the machine of bits with the distribution of ``parameters`` a, b, W.
+
+    Units s = c bit - (c - 1) have bits with the weights c^2 W and the biases c a_i - c (c - 1) sum_j W_ij; b alike.
+    """
+    n_visible, n_hidden = hidden.weights.shape[0] - 1, visible.weights.shape[0] - 1
+    _scaled(parameters[n_visible:], c, n_hidden, hidden.bias)
+    for i in range(n_visible):
+        W = parameters[n_visible + n_hidden + i * n_hidden :]
+        _scaled(W, c * c, n_hidden, hidden.weights[i])
+        visible.bias[i] = c * parameters[i]
+        if c != 1.0:
+            visible.bias[i] -= c * (c - 1.0) * _total(W, n_hidden)
+            for j in range(np.uintp(n_hidden)):
+                hidden.bias[j] -= c * (c - 1.0) * W[j]
+    _transpose(hidden.weights, n_visible, n_hidden, visible.weights)
+
+
+@kernel
+def _scaled(x: Array, factor: float, n: int, out: Array) -> None:
+    for j in range(np.uintp(n)):
+        out[j] = factor * x[j]
+
+
+@kernel
+def _total(x: Array, n: int) -> float:
+    total = 0.0
+    for j in range(np.uintp(n)):
+        total += x[j]
+    return total
+
+
+@kernel
+def _transpose(matrix: Array, n_rows: int, n_columns: int, out: Array) -> None:
+    """out = the transpose, in blocks of lines that stay in the cache."""
+    for i in range(0, n_rows, BLOCK):
+        for j in range(0, n_columns, BLOCK):
+            if i + BLOCK <= n_rows and j + BLOCK <= n_columns:
+                _transpose_block(matrix, i, j, BLOCK, BLOCK, out)  # of a size known to the compiler
+            else:
+                _transpose_block(matrix, i, j, min(BLOCK, n_rows - i), min(BLOCK, n_columns - j), out)
+
+
+@kernel
+def _transpose_block(matrix: Array, first: int, start: int, n_rows: int, n_columns: int, out: Array) -> None:
+    for j in range(n_columns):
+        for i in range(n_rows):
+            out[start + j, first + i] = matrix[first + i, start + j]
+
+
+@kernel
+def _copy(source: Array, out: Array, n_rows: int) -> None:
+    for row in range(n_rows):
+        a, b = source[row], out[row]
+        for i in range(np.uintp(a.size)):
+            b[i] = a[i]
+
+
+@kernel
+def _take(rows: Array, chosen: Array, out: Array) -> None:
+    """out = rows[chosen]."""
+    for n in range(chosen.size):
+        a, b = rows[chosen[n]], out[n]
+        for i in range(np.uintp(a.size)):
+            b[i] = a[i]
+
+
+@kernel
+def _first_rows(batch: Batch, n: int) -> Batch:
+    """The first rows, and all means, of which the last row is zero."""
+    return Batch(batch.v[:n], batch.h[:n], batch.v_means, batch.h_means)
+
+
+@kernel
+def _step(parameters: Array, gradient: Array, rate: float) -> float:
+    """parameters -= rate gradient; returns the square of the norm of the gradient."""
+    total = 0.0
+    for n in range(np.uintp(parameters.size)):
+        total += gradient[n] * gradient[n]
+        parameters[n] -= rate * gradient[n]
+    return total
+
+
+@kernel
+def _descend(parameters: Array, rate: float, data: Batch, chains: Batch, ours: Sums, theirs: Sums, row: Array) -> float:
+    """parameters -= rate gradient, that of ``contrast`` for units 0 and 1, row by row; returns the norm of the gradient.
+
+    ``row`` (n_hidden,) is scratch.
+    """
+    n_visible, n_hidden = data.v.shape[1], data.h.shape[1]
+    per_row, per_chain, total = 1.0 / data.v.shape[0], 1.0 / chains.v.shape[0], 0.0
+    _sum_means(data, ours)
+    _sum_means(chains, theirs)
+    for i in range(n_visible + 1):
+        _differences(ours.sums[i], theirs.sums[i], per_row, per_chain, row)
+        start = n_visible + (n_hidden * (i + 1) if i < n_visible else 0)
+        total += _step(parameters[start : start + n_hidden], row, rate)
+    for i in range(n_visible):
+        slope = theirs.counts[i] * per_chain - ours.counts[i] * per_row
+        parameters[i] -= rate * slope
+        total += slope * slope
+    return np.sqrt(total)
+
+
+@kernel
+def one_epoch(
+    parameters: Array,
+    rows: Array,
+    order: Array,
+    rates: Array,
+    keys: Array,
+    k: int,
+    persistent: bool,
+    layers: tuple[Layer, Layer],
+    all_data: Batch,
+    all_chains: Batch,
+    before: Array,
+    sums: tuple[Sums, Sums],
+    scratch: Scratch,
+) -> float:
+    """Gradient descent of ``parameters``, in place, over batches of ``rows`` (n, n_visible), uint8, in this ``order``.
+
+    Units are 0 and 1. Batch number n has the rate ``rates[n]`` and the random numbers from ``keys[n]`` on. Its chains go
+    on from ``all_chains.v`` if they are ``persistent``, and start from its rows if not. ``all_data`` is scratch for a
+    whole batch, ``before`` ends as the last chains before their steps. Stops at a gradient that is not finite. Returns
+    the mean norm of the gradients.
+    """
+    (visible, hidden), (ours, theirs), total = layers, sums, 0.0
+    load(parameters, 1.0, visible, hidden)
+    for n in range(rates.size):
+        chosen = order[n * all_data.v.shape[0] : (n + 1) * all_data.v.shape[0]]
+        data, chains = _first_rows(all_data, chosen.size), all_chains
+        _take(rows, chosen, data.v)
+        conditional_means(hidden, data.v, data.h_means, scratch)
+        if persistent:
+            conditional_means(hidden, chains.v, chains.h_means, scratch)
+        else:
+            chains = _first_rows(all_chains, chosen.size)
+            _copy(data.v, chains.v, chosen.size)
+            _copy(data.h_means, chains.h_means, chosen.size)
+        _copy(chains.v, before, chains.v.shape[0])
+        gibbs(visible, hidden, chains, k, keys[n], scratch)
+        norm = _descend(parameters, rates[n], data, chains, ours, theirs, scratch.rows[0])
+        total += norm
+        if not np.isfinite(norm):
+            break
+        load(parameters, 1.0, visible, hidden)
+    return total / rates.size
+
+
+@kernel
+def pseudo_likelihood(visible: Layer, hidden: Layer, v: Array, units: Array, theta: Array, scratch: Scratch) -> float:
+    """Mean of log p(v_i | all others) = -log(1 + e^(F(v) - F(v with v_i turned))) for unit i = ``units[row]`` of each row.
+
+    ``theta`` (n_rows or more, n_hidden) is scratch; F(v) = -a.v - sum_j log(1 + e^theta_j).
+    """
+    fields(hidden, v, theta, scratch)
+    n_hidden, total = visible.weights.shape[0] - 1, 0.0
+    ours, turned, means = scratch.rows[0], scratch.rows[1], scratch.rows[2]
+    for row in range(v.shape[0]):
+        i = units[row]
+        change, angles, weights = 1.0 - 2.0 * v[row, i], theta[row], hidden.weights[i]
+        for j in range(np.uintp(n_hidden)):
+            ours[j] = angles[j]
+            turned[j] = angles[j] + change * weights[j]
+        gain = change * visible.bias[i] + softplus_sum(turned, means) - softplus_sum(ours, means)
+        total -= max(gain, 0.0) + np.log1p(np.exp(-abs(gain)))
+    return total / v.shape[0]
