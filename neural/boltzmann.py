@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from neural.activations import sigmoid
-from neural.jit import kernel
+from neural.jit import COMPILED, kernel
 from neural.special import exp
 
 CHUNK = 512  # factors 1 + e^-|theta| <= 2 in one product: 2^512 is far from overflow
@@ -66,8 +66,18 @@ class Features(NamedTuple):
     hidden: np.ndarray  # (n_samples, n_hidden), the conditional means <h | v>
 
 
+@kernel
+def _softplus_sums(theta: np.ndarray, means: np.ndarray, out: np.ndarray) -> None:
+    for row in range(theta.shape[0]):
+        out[row] = softplus_sum(theta[row], means)
+
+
 def _softplus_sum(theta: np.ndarray) -> np.ndarray:
     """sum_j log(1 + e^theta_j) over the last axis, with one logarithm for CHUNK units."""
+    if COMPILED and theta.ndim == 2:
+        sums = np.empty(len(theta))
+        _softplus_sums(np.ascontiguousarray(theta), np.empty(theta.shape[1]), sums)
+        return sums
     factors = 1.0 + np.exp(-np.abs(theta))
     products = np.multiply.reduceat(factors, np.arange(0, theta.shape[-1], CHUNK), axis=-1)
     return np.maximum(theta, 0.0).sum(axis=-1) + np.log(products).sum(axis=-1)

@@ -224,7 +224,7 @@ def bits_of_float(x: float) -> int:
     return np.float64(x).view(np.int64)
 
 
-def float32_of_bits(bits: int) -> np.float32:
+def float32_of_bits(bits: Any) -> np.float32:
     """The float32 whose 32 bits are those of the integer."""
     return np.int32(bits).view(np.float32)
 
@@ -249,8 +249,8 @@ def sum_rows(
     """out = first + sum_k matrix[chosen[k]] over k < n_chosen, for TILE columns from ``column`` on, in float32.
 
     ``first`` and ``out`` are rows like those of the matrix. Rows are added ROWS_AT_ONCE: ``chosen`` goes on with
-    ROWS_AT_ONCE - 1 indices of rows of zeros. The compiler cannot know that ``out`` is no part of ``matrix``, and would store it after
-    every row; this sum stays in registers. Nothing is checked: the columns and the chosen rows must exist.
+    ROWS_AT_ONCE - 1 indices of rows of zeros. The compiler cannot know that ``out`` is no part of ``matrix``, and would
+    store it after every row; this sum stays in registers. Nothing is checked: columns and rows must exist.
     """
     tile = slice(column, column + TILE)
     out[tile] = first[tile] + matrix[chosen[:n_chosen], tile].sum(axis=0)

@@ -50,7 +50,7 @@ class Scratch(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Sums (n_visible + 1, n_hidden) of hidden means over rows that ``chosen`` and ``counts`` list; ``zeros`` to start."""
+    """``sums`` (n_visible + 1, n_hidden) of hidden means over the rows in the lists ``chosen``, from ``zeros`` on."""
 
     chosen: Array
     counts: Array
@@ -262,7 +262,7 @@ def _step(parameters: Array, gradient: Array, rate: float) -> float:
 
 @kernel
 def _descend(parameters: Array, rate: float, data: Batch, chains: Batch, ours: Sums, theirs: Sums, row: Array) -> float:
-    """parameters -= rate gradient, that of ``contrast`` for units 0 and 1, row by row; returns the norm of the gradient.
+    """parameters -= rate gradient, that of ``contrast`` for units 0 and 1, row by row; returns the gradient's norm.
 
     ``row`` (n_hidden,) is scratch.
     """
@@ -299,10 +299,10 @@ def one_epoch(
 ) -> float:
     """Gradient descent of ``parameters``, in place, over batches of ``rows`` (n, n_visible), uint8, in this ``order``.
 
-    Units are 0 and 1. Batch number n has the rate ``rates[n]`` and the random numbers from ``keys[n]`` on. Its chains go
-    on from ``all_chains.v`` if they are ``persistent``, and start from its rows if not. ``all_data`` is scratch for a
-    whole batch, ``before`` ends as the last chains before their steps. Stops at a gradient that is not finite. Returns
-    the mean norm of the gradients.
+    Units are 0 and 1. Batch number n has the rate ``rates[n]`` and the random numbers from ``keys[n]`` on. Its chains
+    go on from ``all_chains.v`` if they are ``persistent``, and start from its rows if not. ``all_data`` is scratch for
+    a whole batch, ``before`` ends as the last chains before their steps. Stops at a gradient that is not finite.
+    Returns the mean norm of the gradients.
     """
     (visible, hidden), (ours, theirs), total = layers, sums, 0.0
     load(parameters, 1.0, visible, hidden)
@@ -329,7 +329,7 @@ def one_epoch(
 
 @kernel
 def pseudo_likelihood(visible: Layer, hidden: Layer, v: Array, units: Array, theta: Array, scratch: Scratch) -> float:
-    """Mean of log p(v_i | all others) = -log(1 + e^(F(v) - F(v with v_i turned))) for unit i = ``units[row]`` of each row.
+    """Mean of log p(v_i | all others) = -log(1 + e^(F(v) - F(v with v_i turned))) for i = ``units[row]`` of each row.
 
     ``theta`` (n_rows or more, n_hidden) is scratch; F(v) = -a.v - sum_j log(1 + e^theta_j).
     """

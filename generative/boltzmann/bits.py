@@ -1,4 +1,4 @@
-"""A Boltzmann machine of bits in single precision: block Gibbs sampling and contrastive statistics (``bit_kernels``)."""
+"""A Boltzmann machine of bits in single precision: Gibbs sampling and contrastive statistics (``bit_kernels``)."""
 
 from typing import Any
 
@@ -90,9 +90,9 @@ class BitMachine:
         return self._gibbs(v, k, key).v.copy()
 
     def contrast(self, data: Array, chains: Array, k: int, key: Any) -> tuple[Array, Array]:
-        """<dF> of ``data`` less <dF> of ``chains`` after k Gibbs steps, a vector that the next call changes; the chains.
+        """<dF> of ``data`` less <dF> of ``chains`` after k Gibbs steps, and these chains.
 
-        With k > 0 and ``chains`` that are ``data``, this is contrastive divergence.
+        The next call changes the vector. With k > 0 and ``chains`` that are ``data``, this is contrastive divergence.
         """
         self._room_for(len(data), len(chains))
         after, data_batch = self._gibbs(chains, k, key), self._fill(self.data, data)

@@ -22,8 +22,8 @@ class _OfBits(RestrictedBoltzmannMachine):
     @property
     def bits(self) -> BitMachine:
         """The machine of bits with the same distribution; made when it is first needed, loaded when it has changed."""
-        if self._bits is None or self._bits.shape != self.machine.weights.shape:
-            self._bits, self._loaded = BitMachine(*self.machine.weights.shape, self.scale), None
+        if self._bits is None or self._bits.shape != (self.n_visible, self.n_hidden):
+            self._bits, self._loaded = BitMachine(self.n_visible, self.n_hidden, self.scale), None
         if self._loaded is not self.machine:
             self._bits.load(flatten(self.machine))
             self._loaded = self.machine
@@ -33,9 +33,25 @@ class _OfBits(RestrictedBoltzmannMachine):
         return self.bits.contrast(data, chains, k, key(rng))
 
     def gibbs(self, v: Array, n_steps: int, rng: np.random.Generator, beta: Any = 1.0) -> Array:
-        if np.ndim(beta) or beta != 1.0:
-            return super().gibbs(v, n_steps, rng, beta)
-        return self.decode(self.bits.gibbs(self.encode(v), n_steps, key(rng)))
+        betas, v = np.broadcast_to(np.ravel(beta), len(v)), self.encode(v)
+        starts = np.flatnonzero(np.diff(betas, prepend=np.nan))
+        parts = [
+            self._at(betas[rows[0]]).gibbs(v[rows], n_steps, key(rng))
+            for rows in np.split(np.arange(len(v)), starts[1:])
+        ]
+        return self.decode(np.concatenate(parts))
+
+    def _at(self, beta: float) -> BitMachine:
+        """The bits at an inverse temperature: fields (1 - beta) a_0 + beta (a + W h) and beta (b + x W)."""
+        if beta == 1.0:
+            return self.bits
+        a, b, W = self.machine
+        machine = self.machine._replace(
+            visible_bias=(1.0 - beta) * self.base_bias + beta * a, hidden_bias=beta * b, weights=beta * W
+        )
+        self.bits.load(flatten(machine))
+        self._loaded = None
+        return self._bits
 
     def diagnose(self, rows: Array, rng: np.random.Generator) -> tuple[float, float]:
         v, units = self.encode(rows), rng.integers(0, self.n_visible, len(rows))
@@ -98,6 +114,11 @@ class IsingRBM(_OfBits):
         if not self.symmetric:
             return machine
         return machine._replace(visible_bias=np.zeros(self.n_visible), hidden_bias=np.zeros(self.n_hidden))
+
+    def gibbs(self, v: Array, n_steps: int, rng: np.random.Generator, beta: Any = 1.0) -> Array:
+        """Where p(v) = p(-v), every chain then turns as a whole with probability 1/2: no step would be slower."""
+        v = super().gibbs(v, n_steps, rng, beta)
+        return v * rng.choice([-1.0, 1.0], size=(len(v), 1)) if self.symmetric and n_steps else v
 
     def encode(self, v: Array) -> Array:
         return (v > 0).astype(np.uint8)

@@ -82,21 +82,20 @@ class Tempering:
         self.came_from_base[-1] = False
         self.came_from_base[0] = True
 
-    def _log_weights(self, levels: slice, betas: Array) -> Array:
-        """log weight of the configurations of some levels at other temperatures, shape (n_levels, n_chains)."""
-        v = self.levels[levels]
-        rows = v.reshape(-1, v.shape[2])
-        theta = self.model.machine.angles(rows)
-        return self.model.log_weight(rows, theta, np.repeat(betas, v.shape[1])[:, None]).reshape(v.shape[:2])
-
     def _swap(self, first: int) -> None:
         lower, upper = slice(first, len(self.betas) - 1, 2), slice(first + 1, len(self.betas), 2)
         if not len(self.betas[lower]):
             return
-        cold, hot = self.betas[upper], self.betas[lower]
-        gain = self._log_weights(lower, cold) - self._log_weights(lower, hot)
-        loss = self._log_weights(upper, cold) - self._log_weights(upper, hot)
-        accept = -self.rng.standard_exponential(gain.shape) < gain - loss
+        used = 2 * (len(self.betas[lower]))
+        v = self.levels[first : first + used]
+        rows = v.reshape(-1, v.shape[2])
+        theta, betas = self.model.machine.angles(rows), self.betas[first : first + used]
+        exchanged = betas.reshape(-1, 2)[:, ::-1].ravel()
+        here, there = (
+            self.model.log_weight(rows, theta, np.repeat(each, v.shape[1])[:, None]) for each in (betas, exchanged)
+        )
+        gain = (there - here).reshape(-1, 2, v.shape[1]).sum(axis=1)
+        accept = -self.rng.standard_exponential(gain.shape) < gain
         for array in (self.levels, self.came_from_base):
             low, up = array[lower].copy(), array[upper].copy()
             mask = accept.reshape(accept.shape + (1,) * (low.ndim - 2))
@@ -115,10 +114,9 @@ class Tempering:
         self._reset()
 
 
-def _slow_observables(model: Any, v: Array) -> Array:
-    """The free energy, and the projection on the strongest weights, where RBMs are slowest; shape (2, n_chains)."""
-    direction = np.linalg.svd(model.machine.weights, full_matrices=False)[0][:, 0]
-    return np.stack([model.machine.free_energy(v), v @ direction])
+def _slowest_direction(model: Any) -> Array:
+    """That of the strongest weights, along which RBMs are slowest; shape (n_visible,)."""
+    return np.linalg.svd(model.machine.weights, full_matrices=False)[0][:, 0]
 
 
 def _tau_and_r_hat(series: Array) -> tuple[float, float]:
@@ -130,12 +128,13 @@ def _tau_and_r_hat(series: Array) -> tuple[float, float]:
 
 def _burn_in(chains: Any, max_steps: int) -> tuple[float, bool, str]:
     """Step until the start is forgotten: tau in steps, whether that succeeded, and what was found."""
-    n_steps, done = FIRST_ROUND, 0
+    n_steps, done, direction = FIRST_ROUND, 0, _slowest_direction(chains.model)
     while True:
         record = []
         for _ in range(n_steps):
             chains.step()
-            record.append(_slow_observables(chains.model, chains.v))
+            projection = chains.v @ direction
+            record.append([chains.model.machine.free_energy(chains.v), projection, np.abs(projection)])
         done += n_steps
         tau, r_hat = _tau_and_r_hat(np.stack(record, axis=-1)[:, :, n_steps // 2 :])
         if done >= BURN_IN_TAU * tau and r_hat < LARGEST_R_HAT:

@@ -28,7 +28,7 @@ from neural.parameters import flatten, n_parameters, unflatten
 Array = np.ndarray
 
 METHODS = ("cd", "pcd", "pt")
-ROWS_OF_DIAGNOSTICS = 128
+ROWS_OF_DIAGNOSTICS = 64
 
 
 class Epoch(NamedTuple):
@@ -41,7 +41,7 @@ class Epoch(NamedTuple):
     chain_correlation : of the units of a chain before and after the k steps of an update: 1 stands still, 0 is new
     log_likelihood : of the validation rows (or of training rows), where it was asked for
 
-    The first four but the norm are measured on 128 rows at most.
+    The first four but the norm are measured on 64 rows at most.
     """
 
     epoch: int

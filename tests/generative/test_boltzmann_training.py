@@ -191,6 +191,6 @@ def test_divergence_stops_the_training():
 def test_a_compiled_pass_that_diverges_leaves_the_last_finite_parameters():
     model = BernoulliRBM(6, 4, seed=0)
     training = model.fit((np.random.default_rng(0).random((100, 6)) < 0.5).astype(float), learning_rate=1e308)
-    with pytest.raises(FloatingPointError, match="epoch 1.*learning rate"):
+    with pytest.raises(FloatingPointError, match=r"epoch 1.*learning rate"):
         next(training)
     assert np.isfinite(flatten(model.machine)).all()

@@ -4,6 +4,7 @@ import itertools
 import math
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,7 +155,7 @@ def test_compiled_gradient_is_that_of_the_energies(kind):
 @pytest.mark.interpreted
 @pytest.mark.parametrize("kind", [BernoulliRBM, IsingRBM])
 def test_compiled_diagnostics_are_those_of_the_energies(kind):
-    model = make(kind)
+    model: Any = make(kind)
     v = model.draw_base(40, np.random.default_rng(0))
     units = np.random.default_rng(1).integers(0, N_VISIBLE, 40)
     expected = model._log_conditional(v, model.machine.angles(v), units).mean()
