@@ -1,6 +1,7 @@
 """Three electrons whose determinant has nodes that backflow can move, against configuration interaction."""
 
 import numpy as np
+import scipy.optimize
 from registry import Row, case
 
 import nqs
@@ -9,13 +10,10 @@ from nqs.exact import configuration_interaction
 
 
 def _limit(quanta: np.ndarray, energies: np.ndarray) -> float:
-    """E from E_q = E + c q^-p through three points, p found by bisection."""
-    low, high = 0.5, 5.0
-    for _ in range(60):
-        p = (low + high) / 2
-        steps = np.diff(quanta**-p)
-        low, high = (p, high) if steps[0] / steps[1] < np.diff(energies)[0] / np.diff(energies)[1] else (low, p)
-    return float(energies[-1] - np.diff(energies)[1] / np.diff(quanta**-p)[1] * quanta[-1] ** -p)
+    """E from E_q = E + c q^-p through three points."""
+    falls = np.diff(energies)
+    p = scipy.optimize.brentq(lambda p: np.divide(*np.diff(quanta**-p)) - falls[0] / falls[1], 0.5, 6.0)
+    return float(energies[-1] - falls[1] / np.diff(quanta**-p)[1] * quanta[-1] ** -p)
 
 
 def three_polarised(omega: float) -> tuple[float, float]:
