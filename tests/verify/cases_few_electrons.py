@@ -12,7 +12,12 @@ from nqs.exact import configuration_interaction
 def _limit(quanta: np.ndarray, energies: np.ndarray) -> float:
     """E from E_q = E + c q^-p through three points."""
     falls = np.diff(energies)
-    p = scipy.optimize.brentq(lambda p: np.divide(*np.diff(quanta**-p)) - falls[0] / falls[1], 0.5, 6.0)
+
+    def mismatch(p: float) -> float:
+        steps = np.diff(quanta**-p)
+        return float(steps[0] / steps[1] - falls[0] / falls[1])
+
+    p = float(scipy.optimize.brentq(mismatch, 0.5, 6.0))  # type: ignore[arg-type]
     return float(energies[-1] - falls[1] / np.diff(quanta**-p)[1] * quanta[-1] ** -p)
 
 
