@@ -1,0 +1,210 @@
+"""Generative adversarial networks: a generator x = G(z), z ~ N(0, 1), against a critic D(x).
+
+    loss              of the critic                                                  of the generator
+    non-saturating    softplus(-D(x)) + softplus(D(G(z)))                            softplus(-D(G(z)))
+    hinge             max(0, 1 - D(x)) + max(0, 1 + D(G(z)))                         -D(G(z))
+    wasserstein       D(G(z)) - D(x) + w (|grad D(y)| - 1)^2, y between x and G(z)   -D(G(z))
+
+Sources: I. Goodfellow et al., arXiv:1406.2661, section 3; J. Lim, J. Ye, arXiv:1705.02894, eqs. (6) and (7); I.
+Gulrajani et al., arXiv:1704.00028, eq. (3); spectral normalisation: T. Miyato et al., arXiv:1802.05957, algorithm 1.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrize
+
+from generative.conditions import Condition
+from generative.model import TorchModel
+from generative.networks.coders import ConvDecoder, ConvEncoder
+from generative.networks.dense import Dense
+from generative.noise import Noise, generator, hashed
+from generative.objectives import Batch, Objective
+from generative.two_sample import N_NEIGHBOURS, neighbours
+from generative.vae import CollapseWarning
+from neural.optimizers import Schedule
+
+WATCH_EVERY = 100  # steps
+COLLAPSED = 0.1  # coverage below which the generator has collapsed
+SMALLEST = 1e-12  # under the square root of the norm of a gradient
+
+
+class Loss(NamedTuple):
+    """Of the critic, from its values for data and for samples; of the generator, from those for samples."""
+
+    critic: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor], Tensor]
+
+
+LOSSES = {
+    "non-saturating": Loss(lambda real, fake: F.softplus(-real) + F.softplus(fake), lambda fake: F.softplus(-fake)),
+    "hinge": Loss(lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), lambda fake: -fake),
+    "wasserstein": Loss(lambda real, fake: fake - real, lambda fake: -fake),
+}
+
+
+class SpectralNorm(nn.Module):
+    """A weight, over its largest singular value, which one power iteration follows in every training step."""
+
+    def __init__(self, weight: Tensor, seed: int) -> None:
+        super().__init__()
+        v = torch.randn(weight[0].numel(), generator=generator(seed))
+        self.register_buffer("v", F.normalize(v, dim=0))
+        with torch.no_grad():
+            for _ in range(20):
+                self._iterate(weight.flatten(1))
+
+    def _iterate(self, matrix: Tensor) -> Tensor:
+        v = self.get_buffer("v")
+        u = F.normalize(matrix @ v, dim=0)
+        v.copy_(F.normalize(matrix.T @ u, dim=0))
+        return u
+
+    def forward(self, weight: Tensor) -> Tensor:
+        matrix = weight.flatten(1)
+        with torch.no_grad():
+            u = self._iterate(matrix) if self.training else F.normalize(matrix @ self.get_buffer("v"), dim=0)
+            v = self.get_buffer("v").clone()
+        return weight / torch.dot(u, matrix @ v)
+
+
+def spectral_norm(module: nn.Module, seed: int) -> nn.Module:
+    """Every linear and convolutional layer of ``module`` with a spectral norm of 1."""
+    for k, layer in enumerate(list(module.modules())):
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight, hashed(seed, k)))
+    return module
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, u: Tensor) -> Tensor:
+    """E (|grad D| - 1)^2 at u x + (1 - u) y for rows x, y and u (n, 1) in [0, 1].
+
+    The norm is that of the whole row, and its derivative is finite where the gradient vanishes.
+    """
+    with torch.enable_grad():
+        between = (u * x + (1 - u) * y).detach().requires_grad_()
+        (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+        return ((torch.sqrt(slope.square().flatten(1).sum(1) + SMALLEST) - 1) ** 2).mean()
+
+
+class GAN(TorchModel):
+    """Generator and critic, dense with ``hidden`` units or convolutional with ``channels``.
+
+    shape : of one configuration
+    values : "real", "unit", or "spins" and "bits", which are drawn with the generator's probabilities and pass the
+        gradient of these on (the straight-through estimator, Y. Bengio et al., arXiv:1308.3432)
+    n_latent : numbers in z
+    loss : "non-saturating", "hinge" or "wasserstein"
+    penalty : weight of the gradient penalty; 10 for "wasserstein" and otherwise 0, unless given
+    spectral : whether the critic's layers have a spectral norm of 1
+    n_critic : updates of the critic for one of the generator; 5 for "wasserstein" and otherwise 1, unless given
+
+    Training records the coverage of each 100th batch by as many samples, and their recall: parts of the data that have
+    a sample near. A ``CollapseWarning`` tells when the coverage is below 0.1 after a fifth of the training. Samples come
+    from the averaged generator where ``fit`` has ``ema``. There is no likelihood.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        values: str = "real",
+        *,
+        n_latent: int = 16,
+        hidden: Sequence[int] = (128, 128),
+        channels: Sequence[int] | None = None,
+        padding: str = "circular",
+        loss: str = "wasserstein",
+        penalty: float | None = None,
+        spectral: bool = False,
+        n_critic: int | None = None,
+        condition: Condition | None = None,
+        seed: int = 0,
+    ) -> None:
+        if loss not in LOSSES:
+            raise ValueError(f"expected a loss of the names {', '.join(LOSSES)}, got {loss!r}")
+        if values not in ("real", "unit", "spins", "bits"):
+            raise ValueError(f'expected values "bits", "spins", "unit" or "real", got {values!r}')
+        n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
+        seeds: Any = [dict(n_condition=n_condition, seed=hashed(seed, k)) for k in range(2)]
+        if channels is None:
+            self.generator: nn.Module = Dense(n_latent, hidden, n, activation="leaky_relu", **seeds[0])
+            critic: nn.Module = Dense(n, hidden, 1, activation="leaky_relu", **seeds[1])
+        else:
+            self.generator = ConvDecoder(n_latent, channels, shape, padding=padding, **seeds[0])
+            critic = ConvEncoder(shape, channels, 1, padding=padding, **seeds[1])
+        self.critic = spectral_norm(critic, hashed(seed, 2)) if spectral else critic
+        network = nn.ModuleDict({"generator": self.generator, "critic": self.critic})
+        super().__init__(network, shape, values, condition, seed)
+        wasserstein = loss == "wasserstein"
+        self.loss, self.n_latent = LOSSES[loss], n_latent
+        self.penalty = (10.0 if wasserstein else 0.0) if penalty is None else penalty
+        self.n_critic = (5 if wasserstein else 1) if n_critic is None else n_critic
+        self._warned = False
+
+    def objectives(self, learning_rate: float | Schedule) -> list[Objective]:
+        betas = (0.5, 0.9)
+        critic, made = list(self.critic.parameters()), list(self.generator.parameters())
+        return [
+            Objective("critic", self.critic_loss, critic, learning_rate, betas=betas),
+            Objective("generator", self.generator_loss, made, learning_rate, self.n_critic, betas),
+        ]
+
+    def critic_loss(self, batch: Batch) -> Tensor:
+        """The critic's loss, with the penalty."""
+        with torch.no_grad():
+            fake = self.made(batch)
+        real, values = self._critic(batch.x, batch.condition), self._critic(fake, batch.condition)
+        loss = self.loss.critic(real, values).mean()
+        if self.penalty:
+            u = torch.rand(len(fake), 1, generator=batch.generator, device=fake.device, dtype=fake.dtype)
+            loss = loss + self.penalty * gradient_penalty(lambda y: self._critic(y, batch.condition), batch.x, fake, u)
+        return loss
+
+    def generator_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The generator's loss, and sometimes coverage and recall."""
+        fake = self.made(batch)
+        loss = self.loss.generator(self._critic(fake, batch.condition)).mean()
+        return loss, self._watch(batch, fake.detach())
+
+    def made(self, batch: Batch) -> Tensor:
+        """As many samples as the batch has rows; the gradient goes through them."""
+        n, noise = len(batch.x), batch.generator
+        z = torch.randn(n, self.n_latent, generator=noise, device=batch.x.device, dtype=batch.x.dtype)
+        h = self.generator(z, condition=batch.condition)
+        if self.values in ("real", "unit"):
+            return h if self.values == "real" else torch.sigmoid(h)
+        p = torch.sigmoid(h)
+        bits = (torch.rand(p.shape, generator=noise, device=p.device, dtype=p.dtype) < p).to(p)
+        bits = bits + p - p.detach()
+        return bits if self.values == "bits" else 2 * bits - 1
+
+    def _critic(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        return self.critic(x, condition=condition)[:, 0]
+
+    def _watch(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
+        updates = batch.step // self.n_critic
+        if updates % (WATCH_EVERY // self.n_critic) or len(fake) <= N_NEIGHBOURS:
+            return {}
+        data, samples = (each.double().cpu().numpy() for each in (batch.x, fake))
+        found = neighbours(data, samples)
+        if found.coverage < COLLAPSED and batch.progress > 0.2 and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"step {batch.step}: samples cover {found.coverage:.2f} of the data; the generator has collapsed: lower "
+                'the learning rate, or take loss="wasserstein"',
+                CollapseWarning,
+                stacklevel=2,
+            )
+        return {"coverage": torch.tensor(found.coverage), "recall": torch.tensor(found.recall)}
+
+    def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
+        h = self.generator(noise.normal(self.n_latent), condition=condition)
+        if self.values in ("real", "unit"):
+            return h if self.values == "real" else torch.sigmoid(h)
+        bits = (noise.uniform(self.n_features) < torch.sigmoid(h)).to(h)
+        return bits if self.values == "bits" else 2 * bits - 1
