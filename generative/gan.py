@@ -53,7 +53,7 @@ class SpectralNorm(nn.Module):
 
     def __init__(self, weight: Tensor, seed: int) -> None:
         super().__init__()
-        v = torch.randn(weight[0].numel(), generator=generator(seed))
+        v = torch.randn(weight[0].numel(), generator=generator(seed)).to(weight)
         self.register_buffer("v", F.normalize(v, dim=0))
         with torch.no_grad():
             for _ in range(20):
@@ -89,7 +89,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, u
     with torch.enable_grad():
         between = (u * x + (1 - u) * y).detach().requires_grad_()
         (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-        return ((torch.sqrt(slope.square().flatten(1).sum(1) + SMALLEST) - 1) ** 2).mean()
+        value = ((torch.sqrt(slope.square().flatten(1).sum(1) + SMALLEST) - 1) ** 2).mean()
+    return value if torch.is_grad_enabled() else value.detach()
 
 
 class GAN(TorchModel):
@@ -105,8 +106,8 @@ class GAN(TorchModel):
     n_critic : updates of the critic for one of the generator; 5 for "wasserstein" and otherwise 1, unless given
 
     Training records the coverage of each 100th batch by as many samples, and their recall: parts of the data that have
-    a sample near. A ``CollapseWarning`` tells when the coverage is below 0.1 after a fifth of the training. Samples come
-    from the averaged generator where ``fit`` has ``ema``. There is no likelihood.
+    a sample near. A ``CollapseWarning`` tells when the coverage is below 0.1 after a fifth of the training. Samples
+    come from the averaged generator where ``fit`` has ``ema``. There is no likelihood.
     """
 
     def __init__(
@@ -180,7 +181,7 @@ class GAN(TorchModel):
             return h if self.values == "real" else torch.sigmoid(h)
         p = torch.sigmoid(h)
         bits = (torch.rand(p.shape, generator=noise, device=p.device, dtype=p.dtype) < p).to(p)
-        bits = bits + p - p.detach()
+        bits = bits + (p - p.detach())
         return bits if self.values == "bits" else 2 * bits - 1
 
     def _critic(self, x: Tensor, condition: Tensor | None) -> Tensor:
@@ -195,8 +196,8 @@ class GAN(TorchModel):
         if found.coverage < COLLAPSED and batch.progress > 0.2 and not self._warned:
             self._warned = True
             warnings.warn(
-                f"step {batch.step}: samples cover {found.coverage:.2f} of the data; the generator has collapsed: lower "
-                'the learning rate, or take loss="wasserstein"',
+                f"step {batch.step}: samples cover {found.coverage:.2f} of the data; the generator has collapsed: "
+                'lower the learning rate, or take loss="wasserstein"',
                 CollapseWarning,
                 stacklevel=2,
             )
