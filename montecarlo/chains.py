@@ -84,7 +84,7 @@ class Chains:
         work, scratch = workspace(target), scratch_for(self.x)
         for samples in self._rounds(target, n_samples, moves):
             noise = self._draw(block, target, (samples.stop - samples.start) * moves)
-            observed = _part(observer, block, samples)
+            observed = part_of(observer, block, samples)
             n, first = samples.stop - samples.start, self.next_part + samples.start * moves
             run_block(target, work, self.proposal, observed, self.x[block], noise, n, first, accepted[block], scratch)
 
@@ -145,7 +145,7 @@ class Chains:
             self.proposal = self.proposal._replace(step=float(state["step"]))
 
 
-def _part(observer: Any, chains: slice, samples: slice) -> Any:
+def part_of(observer: Any, chains: slice, samples: slice) -> Any:
     """The observer of some chains and samples: its arrays, sliced along their first two axes.
 
     A sample axis of length 1 marks scratch that all samples of a chain share.

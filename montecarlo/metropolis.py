@@ -42,6 +42,12 @@ def log_density_ratio(target: Any, work: Any, x: np.ndarray, i: int, new: np.nda
 
 
 @generic
+def log_density(target: Any, work: Any, x: np.ndarray) -> float:
+    """log p(x) up to a constant; ``work`` belongs to x. Only exchanges between temperatures ask for it."""
+    ...
+
+
+@generic
 def accept(target: Any, work: Any, x: np.ndarray, i: int, new: np.ndarray) -> None:
     """Update ``work`` for the move that ``log_density_ratio`` was last asked about; x still holds the old value."""
     ...

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from montecarlo.chains import Chains
 from montecarlo.estimates import Estimate
 from montecarlo.metropolis import Metropolis
 from montecarlo.statistics import estimate
+from montecarlo.tempering import chains_of
 from neural.blas import one_blas_thread
 from neural.optimizers import Optimizer, State
 from nqs.checks import DivergedError, VMCWarning, check_arguments, check_energies
@@ -73,6 +73,8 @@ class VMC:
     moves_per_sample : moves of one particle between two samples; one sweep over all particles by default
     clip : local energies further than ``clip`` mean absolute deviations from the median are moved there, for the
         update only; None clips nothing
+    n_temperatures : of spins, where single moves do not get from one region of large |psi| to another: more than one
+        is parallel tempering, which costs as many times more sampling
 
     Raises
     ------
@@ -94,6 +96,7 @@ class VMC:
         n_burn_in: int = 400,
         moves_per_sample: int | None = None,
         clip: float | None = None,
+        n_temperatures: int = 1,
     ) -> None:
         check_positive_integer("n_chains", n_chains)
         if check_positive_integer("n_samples", n_samples) < n_chains:
@@ -109,7 +112,7 @@ class VMC:
         self.n_burn_in = check_positive_integer("n_burn_in", n_burn_in)
         first, chains = np.random.SeedSequence(seed).spawn(2)
         x = system.first_configurations(n_chains, np.random.default_rng(first))
-        self.chains = Chains(x, proposal, seed=chains, threads=threads or os.cpu_count() or 1)
+        self.chains = chains_of(x, proposal, n_temperatures, seed=chains, threads=threads or os.cpu_count() or 1)
         self.optimizer_state = optimizer.init(psi.n_parameters)
         self.step = 0
         self._ready = False

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from montecarlo.metropolis import accept, log_density_ratio, refresh, workspace
+from montecarlo.metropolis import accept, log_density, log_density_ratio, refresh, workspace
 from neural.jit import generic, kernel
 from neural.parameters import flatten, n_parameters, named_parameters, unflatten
 from nqs.log_derivatives import Blocks, Jacobian
@@ -147,6 +147,11 @@ class WaveFunction:
         out = np.zeros((*x.shape[:-2], *shape))
         block(self, workspace(self), x.reshape(-1, *self.shape), out.reshape(-1, *shape))
         return out[()]
+
+
+@log_density.register(WaveFunction)
+def _(psi, work, x):
+    return 2.0 * log_psi(psi, work, x).real
 
 
 @log_density_ratio.register(WaveFunction)
