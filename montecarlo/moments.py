@@ -88,12 +88,15 @@ class Moments:
             values, n_steps = np.asarray(values, dtype=np.float64), values.shape[1]
             sums.append(values.sum(axis=1))
             squares = squares + np.einsum("cs...,cs...->...", values, values)
-        total = np.concatenate(sums)
-        if len(total) < 2:
+        return self.add(np.concatenate(sums), squares, n_steps)
+
+    def add(self, sums: Array, squares: Array, n_steps: int) -> Self:
+        """``update`` by the sums over the steps of each chain, (n_chains, *shape), and of all squares, (*shape)."""
+        if len(sums) < 2:
             raise ValueError("expected two chains or more for the errors of several numbers, found one")
-        if self.n_steps and total.shape != self.sums.shape:
-            raise ValueError(f"expected a round of the shape {self.sums.shape}, found {total.shape}")
-        self.sums = self.sums + total if self.n_steps else total
+        if self.n_steps and sums.shape != self.sums.shape:
+            raise ValueError(f"expected a round of the shape {self.sums.shape}, found {sums.shape}")
+        self.sums = self.sums + sums if self.n_steps else sums
         self.squares = self.squares + squares if self.n_steps else squares
         self.n_steps += n_steps
         return self

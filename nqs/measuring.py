@@ -9,7 +9,7 @@ import numpy as np
 from montecarlo.moments import Moments
 from montecarlo.statistics import Accumulator
 from nqs.checks import check_values
-from nqs.observables import Observable, WithEnergies
+from nqs.observables import Density, Observable, WithEnergies
 
 NUMBERS_IN_MEMORY = 2**22  # of one observable at a time
 Sums = dict[str, Any]  # an Accumulator for a number, Moments for an array
@@ -20,6 +20,10 @@ def add_round(sums: Sums, recorded: Any, acceptance: float, observables: Mapping
     sums.setdefault("energy", Accumulator()).update(recorded.energies)
     sums.setdefault("acceptance", Accumulator()).update(np.full((1, recorded.energies.shape[1]), acceptance))
     for name, observable in observables.items():
+        if isinstance(observable, Density):
+            n_steps = recorded.energies.shape[1]
+            sums.setdefault(name, Moments()).add(*observable.sums_and_squares(recorded.configurations), n_steps)
+            continue
         blocks = values_of(name, observable, recorded.configurations, recorded.energies)
         first = next(blocks)
         if first.ndim == 2:

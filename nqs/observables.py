@@ -165,17 +165,43 @@ class Density:
     def axes(self) -> tuple[Axis, ...]:
         return tuple(Axis("xyz"[d], edges) for d, edges in zip(self.coordinates, self.edges))
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(edges) - 1 for edges in self.edges)
+
+    @property
+    def volume(self) -> float:
+        """Of one bin."""
+        return float(np.prod([edges[1] - edges[0] for edges in self.edges]))
+
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        shape = tuple(len(edges) - 1 for edges in self.edges)
-        index, inside = np.zeros((len(x), x[0, self.particles].shape[0]), dtype=np.int64), True
-        for d, edges, bins in zip(self.coordinates, self.edges, shape):
-            along = np.floor((x[:, self.particles, d] - edges[0]) * (bins / (edges[-1] - edges[0]))).astype(np.int64)
-            inside = inside & (along >= 0) & (along < bins)
+        rows, bins = self._bins(x)
+        n_bins = int(np.prod(self.shape))
+        counts = np.bincount(rows * n_bins + bins, minlength=len(x) * n_bins)
+        return counts.reshape(len(x), *self.shape) / self.volume
+
+    def sums_and_squares(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The sums over the samples of each chain, (n_chains, *shape), and those of the squares of all, (*shape).
+
+        From configurations (n_chains, n_samples, n_particles, n_dims), without an array that has all bins for each.
+        """
+        n_bins, (n_chains, n_samples) = int(np.prod(self.shape)), x.shape[:2]
+        rows, bins = self._bins(x.reshape(-1, *x.shape[2:]))
+        sums = np.bincount(rows // n_samples * n_bins + bins, minlength=n_chains * n_bins)
+        occupied, counts = np.unique(rows * n_bins + bins, return_counts=True)
+        squares = np.bincount(occupied % n_bins, counts.astype(np.float64) ** 2, minlength=n_bins)
+        return sums.reshape(n_chains, *self.shape) / self.volume, squares.reshape(self.shape) / self.volume**2
+
+    def _bins(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each particle that lies on the grid the row of its configuration and the number of its bin."""
+        chosen = x[:, self.particles]
+        index, inside = np.zeros(chosen.shape[:2], dtype=np.int64), np.ones(chosen.shape[:2], dtype=bool)
+        for d, edges, bins in zip(self.coordinates, self.edges, self.shape):
+            along = np.floor((chosen[:, :, d] - edges[0]) * (bins / (edges[-1] - edges[0]))).astype(np.int64)
+            inside &= (along >= 0) & (along < bins)
             index = index * bins + along
-        n_bins = int(np.prod(shape))
-        flat = (np.arange(len(x))[:, None] * n_bins + index)[inside]
-        counts = np.bincount(flat, minlength=len(x) * n_bins).reshape(len(x), *shape)
-        return counts / np.prod([edges[1] - edges[0] for edges in self.edges])
+        rows = np.broadcast_to(np.arange(len(x))[:, None], index.shape)
+        return rows[inside], index[inside]
 
 
 class PairCorrelation:

@@ -1,6 +1,7 @@
 """Pictures of a result: every function takes a ``Result`` and draws on axes, ``overview`` puts them together."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,22 +9,32 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .analysis import blocking_curve, smoothed
+from .cloud import CLOUD
 from .errors import ResultError, RunFailed, UsageError
 from .experiments import find
 from .result import Result
-from .style import BLUE, GREY, ORANGE, STYLE, tidy
+from .style import BLUE, COLOURS, GREY, ORANGE, STYLE, tidy
 
 
 def overview(result: Result) -> Figure:
-    """Energy, variance, acceptance and blocking curve on one page. Raises ``ResultError`` without any step."""
+    """Energy, variance, acceptance, blocking curve, and densities where there are any, on one page.
+
+    Raises ``ResultError`` without any step.
+    """
     if not result.n_steps and not result.measurement:
         raise ResultError(f"expected at least one step to draw, found none (status: {result.status})")
-    figure = Figure(figsize=(10, 7), layout="constrained")
+    figure = Figure(figsize=(10, 10 if result.profiles else 7), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplot_mosaic([["energy"] * 3, ["variance", "acceptance", "blocking"]], height_ratios=[1.4, 1])
-    for name, draw in PANELS.items():
+    rows: list[Any] = [["energy"] * 3, ["variance", "acceptance", "blocking"]]
+    drawn = dict(PANELS)
+    if result.profiles:
+        rows.append(["density", "radial", "pairs"])
+        drawn |= CLOUD
+    panels = figure.subplot_mosaic(rows, height_ratios=[1.4, 1, 1.25][: len(rows)])
+    for name, draw in drawn.items():
         draw(result, panels[name])
-        tidy(panels[name])
+        if panels[name].axison:
+            tidy(panels[name])
     figure.suptitle(_title(result), fontsize=12)
     return figure
 
@@ -81,6 +92,9 @@ def draw_energy(result: Result, axes: Axes) -> None:
     if "energy" in result.exact:
         exact = result.exact["energy"]
         axes.axhline(exact, color=ORANGE, linewidth=1.2, linestyle="--", label=f"exact {exact:.8g}")
+    for (name, reference), colour in zip(result.references.items(), COLOURS[2:]):
+        label = f"{name} {reference.value:.8g}"
+        axes.axhline(reference.value, color=colour, linewidth=1.2, linestyle=":", label=label)
     if "energy" in result.measurement:
         estimate = result.energy
         label = f"measured {str(estimate).partition(' [')[0]}"

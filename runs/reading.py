@@ -8,11 +8,12 @@ import h5py
 import numpy as np
 
 from montecarlo.estimates import Estimate
+from montecarlo.moments import Estimates
 
 from .errors import ResultError
 from .hdf5 import child, read_attribute, read_tree
-from .result import STATUSES, Measurement, Result
-from .store import FORMAT, FORMAT_VERSION
+from .result import STATUSES, Measurement, Profile, Reference, Result
+from .store import FORMAT, FORMAT_VERSION, PROFILE
 
 MALFORMED = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
 
@@ -65,13 +66,17 @@ def _read(file: h5py.File) -> Result:
         versions=_json(file, "versions"),
         exact={name: float(value) for name, value in _json(file, "exact").items()},
     )
+    if "references" in file.attrs:
+        result.references = {name: _reference(each) for name, each in _json(file, "references").items()}
     if result.status not in STATUSES:
         raise ResultError(f"expected a status among {', '.join(STATUSES)}, found {result.status!r}")
     result.trace = _read_trace(_group(file, "trace"))
     result.samples = _read_samples(_group(file, "samples"))
     if "measurement" in file:
         group = _group(file, "measurement")
-        result.measurement = {name: _measurement(_group(group, name)) for name in map(str, group)}
+        found = {name: _measurement(_group(group, name)) for name in map(str, group)}
+        result.measurement = {name: each for name, each in found.items() if isinstance(each, Measurement)}
+        result.profiles = {name: each for name, each in found.items() if isinstance(each, Profile)}
     if "state" in file:
         result.state = read_tree(_group(file, "state"))
     return result
@@ -130,8 +135,30 @@ def _read_samples(group: h5py.Group) -> dict[str, np.ndarray]:
     return {name: array for name, array in read_tree(group).items() if "_axis_" not in name}
 
 
-def _measurement(group: h5py.Group) -> Measurement:
+def _reference(found: Any) -> Reference:
+    value, error, source = found
+    return Reference(float(value), float(error), str(source))
+
+
+def _profile(group: h5py.Group, tree: dict[str, Any]) -> Profile:
+    names = str(read_attribute(group, "axes")).split()
+    shape = tuple(np.size(tree.get(name, ())) for name in names)
+    for name in PROFILE:
+        found = np.shape(tree[name])
+        if found != shape:
+            raise ResultError(f"{group.name}/{name}: expected the shape {shape} of the axes, found {found}")
+    axes = {name: tree.get(f"{name}_edges", tree[name]) for name in names}
+    if any(np.size(edges) - size not in (0, 1) for edges, size in zip(axes.values(), shape, strict=True)):
+        raise ResultError(f"{group.name}: expected one edge more than there are bins")
+    arrays = {"mean" if name == "value" else name: tree[name] for name in PROFILE}
+    estimates = Estimates(**arrays, n=int(tree["n"]), dof=float(tree["dof"]))
+    return Profile(estimates, axes, str(read_attribute(group, "unit")), str(read_attribute(group, "axis_unit")))
+
+
+def _measurement(group: h5py.Group) -> Measurement | Profile:
     tree = read_tree(group)
+    if "axes" in group.attrs:
+        return _profile(group, tree)
     fields = ("value", "error", "tau", "r_hat", "n_eff", "variance", "dof", "n", "steps_needed")
     numbers = {key: tree[key] for key in fields if key in tree}
     if not {"value", "error"} <= numbers.keys() or not all(isinstance(x, int | float) for x in numbers.values()):

@@ -17,17 +17,27 @@ def summary(result: Result) -> str:
     if not result.measurement:
         lines.extend(_last_row(result))
     compared = {row.name: row for row in comparisons(result)}
-    width = max([15, *map(len, result.measurement)]) + 1
+    width = max([15, *map(len, [*result.measurement, *result.profiles])]) + 1
     for name, measurement in result.measurement.items():
         lines.append(f"{_label(name):{width}}{_value(measurement.estimate)} {measurement.unit}".rstrip())
         if name in compared:
             row = compared[name]
             sigmas = f", {row.sigmas:+.1f} sigma" if row.error else ""
             lines.append(f"{'  exact':{width}}{row.exact:.10g}   difference {row.difference:+.2g}{sigmas}")
+        if name == "energy":
+            lines.extend(_references(result, width))
         bounds = {"  at least": measurement.least, "  at most": measurement.most}
         lines.extend(f"{word:{width}}{bound:.10g}" for word, bound in bounds.items() if bound is not None)
+    for name, profile in result.profiles.items():
+        lines.append(f"{_label(name):{width}}{profile.estimates} {profile.unit}".rstrip())
     lines.extend(f"warning: {text}" for text in result.warnings)
     return "\n".join(lines)
+
+
+def _references(result: Result, width: int) -> Iterable[str]:
+    for name, (value, error, source) in result.references.items():
+        difference = result.energy.mean - value
+        yield f"{f'  {name}':{width}}{_value(Estimate(value, error))}   difference {difference:+.2g}   ({source})"
 
 
 def _label(name: str) -> str:
@@ -93,7 +103,27 @@ def _measurements(result: Result) -> str:
             f"{e.n_eff:.4g}",
         )
         rows.append((_label(name), *numbers, measurement.unit))
-    return _table(("quantity", "value", "error", "exact", "sigmas", "tau", "R-hat", "n_eff", "unit"), rows)
+    table = _table(("quantity", "value", "error", "exact", "sigmas", "tau", "R-hat", "n_eff", "unit"), rows)
+    return table + _literature(result) + _profiles(result)
+
+
+def _literature(result: Result) -> str:
+    if not result.references:
+        return ""
+    rows = [
+        (name, _value(Estimate(value, error)), source) for name, (value, error, source) in result.references.items()
+    ]
+    return "\n" + _table(("energy by", "value", "source"), rows)
+
+
+def _profiles(result: Result) -> str:
+    if not result.profiles:
+        return ""
+    rows = [
+        (_label(name), ", ".join(profile.axes), str(profile.estimates), profile.unit)
+        for name, profile in result.profiles.items()
+    ]
+    return "\n" + _table(("array", "axes", "values", "unit"), rows)
 
 
 def _training(result: Result) -> str:

@@ -5,11 +5,12 @@ import platform
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from montecarlo.estimates import Estimate
+from montecarlo.moments import Estimates
 
 from .errors import ResultError
 
@@ -28,12 +29,39 @@ class Measurement:
     most: float | None = None
 
 
+class Reference(NamedTuple):
+    """A value from the literature to be seen beside the measured one."""
+
+    value: float
+    error: float
+    source: str
+
+
+@dataclass
+class Profile:
+    """A measured array, such as a density, and what its axes are.
+
+    ``axes`` maps the names of the axes, in their order, to the edges of the bins, or to the values along them.
+    """
+
+    estimates: Estimates
+    axes: dict[str, np.ndarray]
+    unit: str = ""
+    axis_unit: str = ""
+
+    def points(self, name: str) -> np.ndarray:
+        """The values along an axis: the middles of its bins."""
+        values = self.axes[name]
+        size = self.estimates.shape[list(self.axes).index(name)]
+        return values if len(values) == size else (values[1:] + values[:-1]) / 2
+
+
 @dataclass(repr=False)
 class Result:
     """One run: what was asked, what came out, and what is needed to continue.
 
-    ``trace`` maps names to arrays of shape (n_steps,), ``state`` is a tree of arrays and numbers or None before
-    the first save.
+    ``trace`` maps names to arrays of shape (n_steps,), ``references`` maps methods to their energies, ``state`` is a
+    tree of arrays and numbers or None before the first save.
     """
 
     experiment: str
@@ -46,7 +74,9 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     exact: dict[str, float] = field(default_factory=dict)
     trace: dict[str, np.ndarray] = field(default_factory=dict)
+    references: dict[str, Reference] = field(default_factory=dict)
     measurement: dict[str, Measurement] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
     samples: dict[str, np.ndarray] = field(default_factory=dict)
     state: dict[str, Any] | None = None
 

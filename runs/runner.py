@@ -16,7 +16,7 @@ from .lock import only_writer
 from .progress import Display
 from .reading import open_result
 from .recorder import Recorder
-from .result import Result
+from .result import Measurement, Profile, Result
 
 MOST_WARNINGS, MOST_CHARACTERS = 20, 1000  # of a result file
 EXPECTED = (ArithmeticError, ValueError, MemoryError)  # their messages are written for the user
@@ -35,6 +35,7 @@ def start(experiment: Experiment, settings: Settings, path: Path, display: Displ
         run = _make(experiment, settings)
         config = settings.model_dump(mode="json")
         result = Result(experiment.name, config, settings.seed, exact=dict(run.exact))
+        result.references = dict(getattr(run, "references", {}))
         recorder = Recorder(path, result, settings.checkpoint)
         recorder.save("running")
         return _drive(run, recorder, display, interrupts)
@@ -98,7 +99,9 @@ def _drive(run: Run, recorder: Recorder, display: Display, interrupts: Interrupt
                     return result
                 if recorder.due():
                     recorder.save("running", run.state())
-            result.measurement, result.samples = dict(run.measurements()), dict(run.samples())
+            measured, result.samples = run.measurements(), dict(run.samples())
+            result.measurement = {name: each for name, each in measured.items() if isinstance(each, Measurement)}
+            result.profiles = {name: each for name, each in measured.items() if isinstance(each, Profile)}
             recorder.save("finished", run.state())
         except RunFailed as error:
             raise RunFailed(f"{error}\nonce it can be written, continue with: born resume {recorder.path}") from error

@@ -1,9 +1,10 @@
 """The result file, version 1: HDF5 that xarray and netCDF-4 can read.
 
     /            format="born-result", format_version, experiment, config (JSON), seed, versions (JSON), created,
-                 status, failure, warnings (JSON), exact (JSON)
+                 status, failure, warnings (JSON), exact (JSON), references (JSON)
     /trace       one resizable column per quantity along the dimension ``step``
-    /measurement one group per quantity: value, error, tau, r_hat, n_eff, unit; where known exact, least, most
+    /measurement one group per quantity: value, error, tau, r_hat, n_eff, unit; where known exact, least, most;
+                 of densities and the like arrays, with their axes
     /samples     optional arrays
     /state       everything that a run needs to continue bit for bit
 
@@ -22,10 +23,11 @@ import numpy as np
 
 from .errors import RunFailed
 from .hdf5 import attach, write_attribute, write_dimension, write_tree
-from .result import Measurement, Result
+from .result import Measurement, Profile, Result
 
 FORMAT = "born-result"
 FORMAT_VERSION = 1
+PROFILE = ("value", "error", "tau", "r_hat", "n_eff", "variance")  # the arrays of a profile
 LIBRARY = ("v110", "v110")  # HDF5 1.10 and later protect all metadata of a file by checksums
 
 
@@ -82,6 +84,8 @@ def image(result: Result) -> bytes:
         _write_trace(file.create_group("trace"), result)
         for name, measurement in result.measurement.items():
             _write_measurement(file.create_group(f"measurement/{name}"), measurement)
+        for name, profile in result.profiles.items():
+            _write_profile(file.create_group(f"measurement/{name}"), profile)
         _write_samples(file.create_group("samples"), result.samples)
         if result.state is not None:
             write_tree(file.create_group("state"), result.state)
@@ -102,6 +106,7 @@ def _header(result: Result) -> dict[str, Any]:
         "failure": result.failure,
         "warnings": json.dumps(result.warnings),
         "exact": json.dumps(result.exact),
+        "references": json.dumps(result.references),
     }
 
 
@@ -128,6 +133,28 @@ def _write_measurement(group: h5py.Group, measurement: Measurement) -> None:
     for name in ("exact", "least", "most"):
         if getattr(measurement, name) is not None:
             group[name] = float(getattr(measurement, name))
+
+
+def _write_profile(group: h5py.Group, profile: Profile) -> None:
+    """Arrays along the axes, whose points are dimension scales; the edges of bins stand beside them."""
+    write_attribute(group, "unit", profile.unit)
+    write_attribute(group, "axes", " ".join(profile.axes))
+    write_attribute(group, "axis_unit", profile.axis_unit)
+    scales = [_write_axis(group, profile, name) for name in profile.axes]
+    for name in PROFILE:
+        array = getattr(profile.estimates, "mean" if name == "value" else name)
+        attach(group.create_dataset(name, data=array), *scales)
+    group["n"], group["dof"] = int(profile.estimates.n), float(profile.estimates.dof)
+
+
+def _write_axis(group: h5py.Group, profile: Profile, name: str) -> h5py.Dataset:
+    values, points = profile.axes[name], profile.points(name)
+    scale = group.create_dataset(name, data=points)
+    write_attribute(scale, "units", profile.axis_unit)
+    scale.make_scale(name)
+    if len(values) != len(points):
+        group.create_dataset(f"{name}_edges", data=values).make_scale(f"{name}_edges")
+    return scale
 
 
 def _write_samples(group: h5py.Group, samples: Mapping[str, np.ndarray]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..result import Measurement
+from ..result import Measurement, Profile
 from .settings import Settings
 
 
@@ -35,8 +35,8 @@ class Run(Protocol):
         """The remaining rounds of the final measurement."""
         ...
 
-    def measurements(self) -> Mapping[str, Measurement]:
-        """What was measured, once both phases are done."""
+    def measurements(self) -> Mapping[str, Measurement | Profile]:
+        """What was measured, once both phases are done: numbers, and arrays such as densities."""
         ...
 
     def samples(self) -> Mapping[str, np.ndarray]:

@@ -5,9 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from .experiment import Experiment, Run
-from .variational import VariationalRun, VariationalSettings, variational
-
-UNITS = {"energy": "hbar = m = 1", "squared_radius": "hbar = m = 1"}
+from .variational import NATURAL, VariationalSettings, particle_run
 
 
 class HarmonicOscillatorSettings(VariationalSettings):
@@ -22,10 +20,8 @@ def start(settings: HarmonicOscillatorSettings) -> Run:
     import nqs  # imported here, so that `born run --help` need not wait for the compiler
 
     system = nqs.HarmonicOscillator(settings.n_particles, settings.n_dims, settings.omega, settings.statistics)
-    exact = {"energy": system.exact_energy}
-    if settings.statistics == "boson":
-        exact["squared_radius"] = float((0.5 / system.omega).sum())
-    return VariationalRun(variational(system, settings), settings, UNITS, exact)
+    radius = {"squared_radius": float((0.5 / system.omega).sum())} if settings.statistics == "boson" else {}
+    return particle_run(system, settings, NATURAL, radius)
 
 
 EXPERIMENT = Experiment("harmonic-oscillator", HarmonicOscillatorSettings, start)

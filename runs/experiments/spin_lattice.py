@@ -60,8 +60,8 @@ class SpinRun(VariationalRun):
     """Training and measurement of one wave function of spins."""
 
     def __init__(self, vmc: "nqs.VMC", settings: Any, exact: dict[str, float]) -> None:
-        super().__init__(vmc, settings, UNITS, exact)
-        self.observables = {"magnetisation": magnetisation, "squared_magnetisation": squared_magnetisation}
+        observables = {"magnetisation": magnetisation, "squared_magnetisation": squared_magnetisation}
+        super().__init__(vmc, settings, exact, observables, UNITS.__getitem__)
 
 
 def spin_run(system: "SpinSystem", settings: Any) -> SpinRun:

@@ -1,12 +1,14 @@
 """Variational Monte Carlo of particles in a trap, as an experiment: what the oscillator and the dot share."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
-from ..result import Measurement
+from montecarlo.moments import Estimates
+
+from ..result import Measurement, Profile, Reference
 from .experiment import Progress
 from .settings import Frequencies, Settings
 
@@ -15,12 +17,10 @@ if TYPE_CHECKING:
     from nqs.systems import System
 
 
-class VariationalSettings(Settings):
+class TrainingSettings(Settings):
     """Fields of every variational Monte Carlo experiment. A wave function ``a-b`` is the product of a and b."""
 
     n_particles: int = Field(default=2, ge=1, le=10_000, description="number of particles")
-    n_dims: int = Field(default=2, ge=1, le=3, description="number of dimensions")
-    omega: Frequencies = Field(default=1.0, description="frequency of the trap")
     n_hidden: int = Field(
         default=4, ge=1, le=100_000, description="hidden units, of a feed-forward network in each layer"
     )
@@ -53,20 +53,52 @@ class VariationalSettings(Settings):
         description="clip local energies at so many mean deviations, in updates only",
     )
 
+    n_bins: int = Field(
+        default=60, ge=0, le=1000, description="bins of densities and pair correlations; none are measured for 0"
+    )
 
-def squared_radius(x: np.ndarray) -> np.ndarray:
-    """r^2, the mean over particles, for configurations of shape (n, n_particles, n_dims)."""
-    return (x**2).sum(axis=2).mean(axis=1)
+
+class VariationalSettings(TrainingSettings):
+    """Fields of a trap of any dimension."""
+
+    n_dims: int = Field(default=2, ge=1, le=3, description="number of dimensions")
+    omega: Frequencies = Field(default=1.0, description="frequency of the trap")
+
+
+class Units(NamedTuple):
+    """Of energies and lengths; natural units have one name for both."""
+
+    energy: str
+    length: str
+
+    def of(self, name: str, n_dims: int) -> str:
+        """The unit of an observable of particles."""
+        powers = {"squared_radius": 2, "pair_distance": 1, "density": -min(n_dims, 2)}
+        power = -n_dims if name.startswith(("radial_density", "pair_correlation")) else powers.get(name, 0)
+        return self.energy if not power or self.energy == self.length else f"{self.length}^{power}"
+
+
+ATOMIC, NATURAL = Units("hartree", "bohr"), Units("hbar = m = 1", "hbar = m = 1")
 
 
 class VariationalRun:
-    """Training and measurement of one wave function; units and exact values go by the names of the measurements."""
+    """Training and measurement of one wave function.
+
+    ``unit`` tells the unit of an observable from its name; exact values go by the names of the measurements.
+    """
 
     def __init__(
-        self, vmc: "nqs.VMC", settings: VariationalSettings, units: Mapping[str, str], exact: Mapping[str, float]
+        self,
+        vmc: "nqs.VMC",
+        settings: Any,
+        exact: Mapping[str, float],
+        observables: Mapping[str, Any],
+        unit: Callable[[str], str],
+        axis_unit: str = "",
+        references: Mapping[str, Reference] | None = None,
     ) -> None:
-        self.vmc, self.settings, self.units, self.exact = vmc, settings, units, exact
-        self.observables = {"squared_radius": squared_radius}
+        self.vmc, self.settings, self.exact, self.observables = vmc, settings, exact, observables
+        self.unit, self.axis_unit, self.references = unit, axis_unit, references or {}
 
     def training(self) -> Iterator[Progress]:
         total = self.settings.n_steps
@@ -91,10 +123,16 @@ class VariationalRun:
             numbers = {"energy": energy.mean, "energy_error": energy.error, "acceptance": progress.acceptance}
             yield Progress(progress.n_samples, progress.n_total, numbers)
 
-    def measurements(self) -> dict[str, Measurement]:
+    def measurements(self) -> dict[str, Measurement | Profile]:
         measured = self.vmc.measured()
         estimates = {"energy": measured.energy, **measured.observables}
-        return {name: Measurement(each, self.units[name], self.exact.get(name)) for name, each in estimates.items()}
+        return {name: self._measurement(name, each) for name, each in estimates.items()}
+
+    def _measurement(self, name: str, found: Any) -> Measurement | Profile:
+        if isinstance(found, Estimates):
+            axes = {axis.name: axis.values for axis in self.observables[name].axes}
+            return Profile(found, axes, self.unit(name), self.axis_unit)
+        return Measurement(found, self.unit(name), self.exact.get(name))
 
     def samples(self) -> dict[str, np.ndarray]:
         """The last configuration of every chain, shape (n_chains, n_particles, n_dims): draws from |psi|^2."""
@@ -105,6 +143,29 @@ class VariationalRun:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.vmc.restore(state)
+
+
+def particle_run(
+    system: "System",
+    settings: Any,
+    units: Units,
+    exact: Mapping[str, float] | None = None,
+    references: Mapping[str, Reference] | None = None,
+) -> VariationalRun:
+    """The run of particles in a trap, with its observables. Raises ``ValueError`` for what does not go together."""
+    from nqs.observables import squared_radius, standard_observables
+
+    observables = (
+        standard_observables(system, settings.n_bins) if settings.n_bins else {"squared_radius": squared_radius}
+    )
+    known = {} if system.exact_energy is None else {"energy": system.exact_energy}
+    known |= {"virial": 0.0} if "virial" in observables else {}
+
+    def unit(name: str) -> str:
+        return units.of(name, system.n_dims)
+
+    vmc = variational(system, settings)
+    return VariationalRun(vmc, settings, known | dict(exact or {}), observables, unit, units.length, references)
 
 
 def variational(system: "System", settings: Any) -> "nqs.VMC":
@@ -140,6 +201,15 @@ FACTORS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "rbm": _rbm,
     "jastrow": lambda nqs, system, settings: nqs.PadeJastrow(system),
     "neural": _neural,
+    "sorted": lambda nqs, system, settings: nqs.Neural(
+        system, (settings.n_hidden,) * settings.n_layers, symmetry="sorted", seed=settings.seed
+    ),
+    "slater": lambda nqs, system, settings: nqs.Slater(system),
+    "backflow": lambda nqs, system, settings: nqs.Backflow(system),
+    "pairs": lambda nqs, system, settings: nqs.PairNetwork(system, seed=settings.seed),
+    "spheres": lambda nqs, system, settings: nqs.HardSphereJastrow(system),
+    "distances": lambda nqs, system, settings: nqs.PowerJastrow(system),
+    "default": lambda nqs, system, settings: nqs.default_wavefunction(system, seed=settings.seed),
 }
 SAMPLERS: dict[str, Callable[[Any], Any]] = {
     "langevin": lambda nqs: nqs.Langevin(),
@@ -158,7 +228,7 @@ def wave_function(system: "System", settings: Any) -> Any:
     return first
 
 
-def optimizer(settings: VariationalSettings) -> Any:
+def optimizer(settings: TrainingSettings) -> Any:
     """The optimizer of the settings, with a cosine schedule of the learning rate."""
     import nqs
     from neural.optimizers import Adam, CosineDecay, GradientDescent

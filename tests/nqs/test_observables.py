@@ -44,6 +44,15 @@ def test_densities_count_the_particles():
     np.testing.assert_allclose(grid(x)[3], expected)
 
 
+def test_sums_of_a_density_without_all_bins_for_each_configuration():
+    x = RNG.standard_normal((3, 40, 6, 2))
+    grid = Density(np.linspace(-1, 1, 4), np.linspace(-2, 1, 5))
+    values = grid(x.reshape(-1, 6, 2)).reshape(3, 40, 3, 4)
+    sums, squares = grid.sums_and_squares(x)
+    np.testing.assert_allclose(sums, values.sum(axis=1), rtol=1e-13)
+    np.testing.assert_allclose(squares, (values**2).sum(axis=(0, 1)), rtol=1e-13)
+
+
 def test_pairs_by_their_spins():
     """Two up at a distance of 1, one down at 2 from the second."""
     x = np.array([[[0.0, 0.0], [1.0, 0.0], [3.0, 0.0]]])

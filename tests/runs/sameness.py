@@ -1,6 +1,7 @@
 """Are two results of the same run equal to the last bit?"""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ def parts(result: Result) -> dict[str, Any]:
         "state": result.state or {},
         "samples": result.samples,
         "measurement": {name: repr(each) for name, each in result.measurement.items()},
+        "profiles": {name: {**asdict(each.estimates), **each.axes} for name, each in result.profiles.items()},
+        "references": {name: repr(each) for name, each in result.references.items()},
         "status": result.status,
         "seed": result.seed,
         "exact": result.exact,

@@ -14,10 +14,10 @@ from runs import runner
 from runs.experiments import find
 from runs.experiments.harmonic_oscillator import HarmonicOscillatorSettings
 from runs.experiments.quantum_dot import QuantumDotSettings
-from runs.experiments.variational import SAMPLERS, optimizer, squared_radius, wave_function
+from runs.experiments.variational import SAMPLERS, optimizer, wave_function
 from runs.progress import Display
 
-SMALL = {"n_steps": 6, "n_samples": 512, "n_chains": 64, "n_burn_in": 20, "n_measure": 200_000, "checkpoint": 0.0}
+SMALL = {"n_steps": 6, "n_samples": 512, "n_chains": 64, "n_burn_in": 20, "n_measure": 200_000, "n_bins": 6, "checkpoint": 0.0}
 
 
 class StopAt(Display):
@@ -113,6 +113,3 @@ def test_the_learning_rate_goes_from_the_first_to_the_final_one():
     assert rate(49) == pytest.approx(0.02)
 
 
-def test_the_squared_radius_is_a_mean_over_particles():
-    x = np.array([[[3.0, 4.0], [0.0, 1.0]]])
-    np.testing.assert_array_equal(squared_radius(x), [13.0])
