@@ -14,7 +14,7 @@ class DoubleDotSettings(TrainingSettings):
     separation: float = Field(default=2.0, ge=0, allow_inf_nan=False, description="distance of the wells, in bohr")
     omega: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="frequency of each well")
     n_up: int | None = Field(default=None, ge=0, description="electrons with spin up; half of them if not given")
-    wavefunction: Literal["default", "slater-jastrow-neural", "rbm-jastrow", "neural-jastrow"] = Field(
+    wavefunction: Literal["default", "rbm-jastrow", "neural-jastrow"] = Field(
         default="default", description="the trial state; three electrons or more need slater"
     )
 

@@ -17,7 +17,6 @@ class QuantumDotSettings(VariationalSettings):
         "default",
         "slater-jastrow",
         "slater-jastrow-pairs",
-        "slater-jastrow-rbm",
         "backflow-jastrow-pairs",
         "rbm",
         "rbm-jastrow",

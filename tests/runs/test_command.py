@@ -155,7 +155,7 @@ WRONG = {
     "run random-walk --config typo.toml": "unknown field 'n_stepz': did you mean 'n_steps'?",
     "run random-walk --config type.toml": "n-steps: expected a valid integer, unable to parse string as an integer",
     "run quantum-dot --n-particles 0": "n-particles: expected a number of at least 1, found 0",
-    "run quantum-dot --n-particles 3": "antisymmetric",
+    "run quantum-dot --n-particles 3 --wavefunction rbm": "antisymmetric",
     "run quantum-dot --n-dims 1": "expected n_dims to be 2 or 3, got 1",
     "run quantum-dot --omega -1": "omega: expected one positive number, or one per axis, found -1.0",
     "run quantum-dot --omega nan": "omega: expected one positive number, or one per axis, found nan",

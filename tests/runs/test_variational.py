@@ -12,12 +12,23 @@ from sameness import differences
 import nqs
 from runs import runner
 from runs.experiments import find
-from runs.experiments.harmonic_oscillator import HarmonicOscillatorSettings
 from runs.experiments.quantum_dot import QuantumDotSettings
-from runs.experiments.variational import SAMPLERS, optimizer, wave_function
+from runs.experiments.variational import ATOMIC, NATURAL, SAMPLERS, optimizer
+from runs.plots import overview
 from runs.progress import Display
+from runs.reading import open_result
+from runs.report import report, summary
 
-SMALL = {"n_steps": 6, "n_samples": 512, "n_chains": 64, "n_burn_in": 20, "n_measure": 200_000, "n_bins": 6, "checkpoint": 0.0}
+SIZES = {"n_steps": 6, "n_samples": 512, "n_chains": 64, "n_burn_in": 20, "n_measure": 200_000, "n_bins": 6}
+SMALL = {**SIZES, "checkpoint": 0.0}
+TRAPPED = (
+    "calogero-sutherland",
+    "double-dot",
+    "gaussian-interaction",
+    "hard-spheres",
+    "harmonic-oscillator",
+    "quantum-dot",
+)
 
 
 class StopAt(Display):
@@ -57,8 +68,9 @@ def test_stopped_anywhere_it_continues_to_the_same_bits(settings, tmp_path):
 
 
 def test_the_number_of_threads_changes_nothing(tmp_path):
-    one = start("quantum-dot", tmp_path / "one.h5", Display(), threads=1)
-    two = start("quantum-dot", tmp_path / "two.h5", Display(), threads=2)
+    one, two = (
+        start("quantum-dot", tmp_path / f"{n}.h5", Display(), threads=n, wavefunction="rbm-jastrow") for n in (1, 2)
+    )
     assert differences(one, two) == []
 
 
@@ -77,7 +89,8 @@ def test_an_exact_state_has_the_exact_energy_without_variance(tmp_path):
 
 def test_training_lowers_the_energy_to_the_exact_one_from_above(tmp_path):
     """A dot with a trained Jastrow factor: within 0.01 of the exact 3, and not significantly below it."""
-    result = start("quantum-dot", tmp_path / "dot.h5", Display(), n_steps=30, n_samples=2048)
+    settings = {"n_steps": 30, "n_samples": 2048, "wavefunction": "rbm-jastrow"}
+    result = start("quantum-dot", tmp_path / "dot.h5", Display(), **settings)
     assert result.exact["energy"] == pytest.approx(3.0, abs=1e-10)
     assert result.energy.z(3.0) > -4
     assert result.energy.mean < 3.01
@@ -85,14 +98,59 @@ def test_training_lowers_the_energy_to_the_exact_one_from_above(tmp_path):
     assert result.samples["configurations"].shape == (64, 2, 2)
 
 
-def test_every_choice_of_wave_function_builds():
-    for settings_class in (HarmonicOscillatorSettings, QuantumDotSettings):
-        settings = settings_class()
-        system = nqs.HarmonicOscillator(2, 2) if settings_class is HarmonicOscillatorSettings else nqs.QuantumDot()
-        for choice in typing.get_args(settings_class.model_fields["wavefunction"].annotation):
-            psi = wave_function(system, settings.model_copy(update={"wavefunction": choice}))
-            assert psi.shape == (2, 2)
-            assert np.isfinite(psi.parameters).all()
+@pytest.mark.parametrize("name", TRAPPED)
+def test_every_choice_of_wave_function_builds(name):
+    """Those without antisymmetry are refused for fermions of one spin."""
+    experiment = find(name)
+    for choice in typing.get_args(experiment.settings.model_fields["wavefunction"].annotation):
+        if name == "gaussian-interaction" and choice in ("neural", "rbm"):
+            with pytest.raises(ValueError, match="antisymmetric"):
+                experiment.start(experiment.settings(wavefunction=choice))
+            settings = experiment.settings(wavefunction=choice, statistics="boson")
+        else:
+            settings = experiment.settings(wavefunction=choice)
+        run = experiment.start(settings)
+        assert run.vmc.psi.shape == (settings.n_particles, run.vmc.system.n_dims)
+        assert np.isfinite(run.vmc.psi.parameters).all()
+        assert run.exact.get("virial", 0.0) == 0.0
+
+
+def test_energies_add_up_and_densities_are_kept(tmp_path):
+    """T + V_trap + V_int = E, the densities count the particles, and all is read back as it was."""
+    settings = {"n_steps": 2, "n_measure": 6400, "n_bins": 9, "n_particles": 3, "wavefunction": "gaussian-distances"}
+    result = start("calogero-sutherland", tmp_path / "line.h5", Display(), **settings)
+    means = {key: each.estimate.mean for key, each in result.measurement.items()}
+    assert means["kinetic"] + means["trap"] + means["interaction"] == pytest.approx(means["energy"], rel=1e-12)
+    density = result.profiles["density"]
+    (edges,) = density.axes.values()
+    assert np.sum(density.estimates.mean) * np.diff(edges)[0] == pytest.approx(3, rel=1e-12)
+    assert density.unit == "hbar = m = 1"
+    read = open_result(tmp_path / "line.h5")
+    assert [name for name in differences(read, result) if not name.startswith("/state")] == []
+    assert np.array_equal(read.profiles["density"].points("x"), (edges[1:] + edges[:-1]) / 2)
+    figure = overview(result)
+    assert [axes.get_title() for axes in figure.axes][-3:] == ["Density", "Radial density", "Pair correlation"]
+    assert "density" in summary(result)
+    assert "| array |" in report(result)
+
+
+def test_references_stand_beside_the_energy():
+    """Of a closed shell; not for another spin, for which nobody has them."""
+    experiment = find("quantum-dot")
+    known = experiment.start(experiment.settings(n_particles=6, wavefunction="slater-jastrow")).references
+    assert known["diffusion"].value == 20.15932
+    polarised = experiment.settings(n_particles=6, n_up=6, wavefunction="slater-jastrow")
+    assert experiment.start(polarised).references == {}
+    spheres = find("hard-spheres")
+    mean_field = spheres.start(spheres.settings()).references["mean field"]
+    assert mean_field.value == pytest.approx(24.3972541576463, rel=1e-9)
+
+
+def test_units_of_observables():
+    names = ["kinetic", "squared_radius", "pair_distance", "density", "radial_density_up", "pair_correlation_equal"]
+    found = [ATOMIC.of(name, 3) for name in names]
+    assert found == ["hartree", "bohr^2", "bohr^1", "bohr^-2", "bohr^-3", "bohr^-3"]
+    assert {NATURAL.of(name, 3) for name in names} == {"hbar = m = 1"}
 
 
 def test_every_sampler_and_optimizer_is_what_its_name_says():
@@ -111,5 +169,3 @@ def test_the_learning_rate_goes_from_the_first_to_the_final_one():
     rate = optimizer(QuantumDotSettings(learning_rate=0.2, final_learning_rate=0.02, n_steps=50)).learning_rate
     assert rate(0) == pytest.approx(0.2)
     assert rate(49) == pytest.approx(0.02)
-
-
