@@ -132,7 +132,9 @@ class Autoregressive(TorchModel):
 
         target : for a model with the condition ``Interval``, targets on one lattice at several temperatures that
             share each batch equally
-        annealing : fraction of the steps in which 1 / T grows from 0 to its value
+        annealing : fraction of the steps in which 1 / T grows from 0 to its value. The logits of ``MADE`` are given
+            2 J / T times the sum of the neighbours before, exact where the bonds are a tree, and learn the rest. A
+            short annealing may lose configurations for good, which importance weights cannot tell.
         options : as for ``fit``
 
         Raises ``ValueError`` where targets and condition do not fit.
@@ -154,6 +156,14 @@ class Autoregressive(TorchModel):
         return variational(target.energy(s), log_q, target.temperature, target.lattice.n_sites, seed)
 
 
+def _couplings(targets: list[IsingTarget]) -> Tensor:
+    """2 J / T for every bond, shape (N, N), with the mean 1 / T of the targets."""
+    n, beta = targets[0].lattice.n_sites, sum(1 / target.temperature for target in targets) / len(targets)
+    i, j = torch.from_numpy(targets[0].lattice.edges).T
+    matrix = torch.zeros(n, n).index_put_((i, j), torch.tensor(2 * beta * targets[0].coupling), accumulate=True)
+    return matrix + matrix.T
+
+
 class Reinforce:
     """The surrogate <(R - b) log q> whose gradient is that of F_q / T; R and b count as constants."""
 
@@ -170,6 +180,7 @@ class Reinforce:
         self.condition = None if condition is None else condition.repeat_interleave(rows, 0)
         self.beta = 1 / torch.tensor(temperatures, dtype=torch.float64)[:, None]
         self.edges = torch.from_numpy(targets[0].lattice.edges).T
+        self.couplings = _couplings(targets)
 
     def energy(self, s: Tensor) -> Tensor:
         """E of spins, shape (n_targets, rows)."""
@@ -181,18 +192,20 @@ class Reinforce:
         model, like = self.model, batch.x
         condition = None if self.condition is None else self.condition.to(like.device, like.dtype)
         shape = (self.rows * len(self.targets), model.n_features)
+        growing = min(1.0, batch.progress / self.annealing) if self.annealing else 1.0
+        if hasattr(model.network, "couple"):
+            model.network.couple(growing * self.couplings)
         with torch.no_grad():
             u = torch.rand(shape, generator=batch.generator, device=like.device, dtype=like.dtype)
             s = model._draw_base(u, condition)
         log_q = model._log_base(s, condition).view(len(self.targets), -1)
         energy, beta = self.energy(s), self.beta.to(like.device, like.dtype)
         with torch.no_grad():
-            growing = min(1.0, batch.progress / self.annealing) if self.annealing else 1.0
             reward = growing * beta * energy + log_q
             advantage = (reward - reward.mean(dim=1, keepdim=True)) * (self.rows / (self.rows - 1))
             n = model.n_features
             free = (energy + log_q / beta).mean() / n
-            spread = (growing * beta * energy + log_q).std(dim=1).mean()
+            spread = reward.std(dim=1).mean()
         numbers = {"free_energy": free, "internal_energy": energy.mean() / n, "entropy": -log_q.detach().mean() / n}
         return (advantage * log_q).mean(), {**numbers, "spread": spread}
 

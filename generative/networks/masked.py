@@ -57,6 +57,8 @@ class MaskedDense(nn.Module):
         self.hidden = nn.ModuleList(MaskedLinear(n_sites, units, units, strict=False) for _ in range(n_layers - 1))
         self.leave = MaskedLinear(n_sites, units, 1, strict=False, gain=0.0)
         self.skip = MaskedLinear(n_sites, 1, 1, strict=True, gain=0.0, bias=False)
+        self.couplings: Tensor
+        self.register_buffer("couplings", torch.zeros(n_sites, n_sites))
         self.condition = Linear(n_condition, n_sites * units, bias=False) if n_condition else None
         self.condition_skip = Linear(n_condition, n_sites * n_sites, gain=0.0, bias=False) if n_condition else None
         initialise(self, seed)
@@ -66,7 +68,12 @@ class MaskedDense(nn.Module):
         h = F.silu(self.first(x) + self._shift(condition))
         for layer in self.hidden:
             h = h + F.silu(layer(h))
-        return self.leave(h) + self.skip(x) + self._bilinear(x, condition)
+        return self.leave(h) + self.skip(x) + x @ self.couplings.T + self._bilinear(x, condition)
+
+    @torch.no_grad()
+    def couple(self, couplings: Tensor) -> None:
+        """Add to the output at site i the fixed field sum_j<i of ``couplings`` (N, N) times x_j."""
+        self.couplings.copy_(couplings.tril(-1))
 
     def _shift(self, condition: Tensor | None) -> Tensor | float:
         return 0.0 if self.condition is None else self.condition(condition)
@@ -91,7 +98,8 @@ class MaskedDense(nn.Module):
             caches[0][:, columns] = F.silu(self.first.site(x, i) + moved)
             for layer, old, new in zip(self.hidden, caches, caches[1:]):
                 new[:, columns] = old[:, columns] + F.silu(layer.site(old, i))  # type: ignore[operator]
-            return (self.leave.site(caches[-1], i) + self.skip.site(x, i))[:, 0] + self._bilinear_site(x, condition, i)
+            direct = x[:, :i] @ self.couplings[i, :i] + self._bilinear_site(x, condition, i)
+            return (self.leave.site(caches[-1], i) + self.skip.site(x, i))[:, 0] + direct
 
         return output
 
