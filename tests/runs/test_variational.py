@@ -4,6 +4,7 @@ import os
 import signal
 import typing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,14 +102,13 @@ def test_training_lowers_the_energy_to_the_exact_one_from_above(tmp_path):
 @pytest.mark.parametrize("name", TRAPPED)
 def test_every_choice_of_wave_function_builds(name):
     """Those without antisymmetry are refused for fermions of one spin."""
-    experiment = find(name)
+    experiment: Any = find(name)
     for choice in typing.get_args(experiment.settings.model_fields["wavefunction"].annotation):
+        settings: Any = experiment.settings(wavefunction=choice)
         if name == "gaussian-interaction" and choice in ("neural", "rbm"):
             with pytest.raises(ValueError, match="antisymmetric"):
-                experiment.start(experiment.settings(wavefunction=choice))
+                experiment.start(settings)
             settings = experiment.settings(wavefunction=choice, statistics="boson")
-        else:
-            settings = experiment.settings(wavefunction=choice)
         run = experiment.start(settings)
         assert run.vmc.psi.shape == (settings.n_particles, run.vmc.system.n_dims)
         assert np.isfinite(run.vmc.psi.parameters).all()
@@ -136,12 +136,12 @@ def test_energies_add_up_and_densities_are_kept(tmp_path):
 
 def test_references_stand_beside_the_energy():
     """Of a closed shell; not for another spin, for which nobody has them."""
-    experiment = find("quantum-dot")
+    experiment: Any = find("quantum-dot")
     known = experiment.start(experiment.settings(n_particles=6, wavefunction="slater-jastrow")).references
     assert known["diffusion"].value == 20.15932
     polarised = experiment.settings(n_particles=6, n_up=6, wavefunction="slater-jastrow")
     assert experiment.start(polarised).references == {}
-    spheres = find("hard-spheres")
+    spheres: Any = find("hard-spheres")
     mean_field = spheres.start(spheres.settings()).references["mean field"]
     assert mean_field.value == pytest.approx(24.3972541576463, rel=1e-9)
 
