@@ -103,12 +103,6 @@ def gaussian_interaction():
             energy = _train(system, nqs.default_wavefunction(system, seed=1), n_samples=2048, n_measure=2**18).energy
             exact = system.exact_energy
             assert exact is not None
-            yield Row(
-                f"{statistics}s, V_0 = {strength:g}",
-                energy.mean,
-                energy.error,
-                exact + 1e-3 * abs(exact),
-                limit=0,
-                below=True,
-            )
+            name, limit = f"{statistics}s, V_0 = {strength:g}", exact + 1e-3 * abs(exact)
+            yield Row(name, energy.mean, energy.error, limit, limit=0, below=True)
             yield Row("  exact, below + 3 errors", exact, energy.error, energy.mean, limit=3, below=True)
