@@ -7,6 +7,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import copy, kernel
 from nqs.log_derivatives import Dense
+from nqs.systems.distances import squared_distances
 from nqs.systems.system import System, check_particles, check_positive, check_positive_integer
 from nqs.wavefunctions.determinants import fill_curvatures
 from nqs.wavefunctions.pair_product import equal_spins, spin_kinds
@@ -130,25 +131,32 @@ def _fill_row(psi, work, x, i, position, row):
 
     With r = x_i - x_j and s = r^2: dt/ds = -t^2 / l^2, and nabla^2 (eta r) = (4 s eta_ss + (2 D + 4) eta_s) r.
     """
-    for j in range(x.shape[0]):
-        kind, squared = _kind(psi, i, j), 0.0
-        for d in range(position.size):
-            squared += (position[d] - x[j, d]) ** 2
-        scale = work.scale[kind]
+    first_equal, last_equal = equal_spins(psi.slater, i)
+    squared_distances(x, position, 0, x.shape[0], row[ETA])
+    _fill_range(psi, work, 0, 0, first_equal, position.size, row)
+    _fill_range(psi, work, work.scale.size - 1, first_equal, last_equal, position.size, row)
+    _fill_range(psi, work, 0, last_equal, x.shape[0], position.size, row)
+    for k in range(row.shape[0]):
+        row[k, i] = 0.0
+
+
+@kernel
+def _fill_range(psi, work, kind, start, stop, n_dims, row):
+    coefficients, scale = psi.coefficients[kind], work.scale[kind]
+    for j in range(np.uintp(start), np.uintp(stop)):
+        squared = row[ETA, j]
         t = 1.0 / (1.0 + squared * scale)
         eta, first, second = 0.0, 0.0, 0.0  # as a polynomial of t, by Horner's rule
-        for k in range(psi.coefficients.shape[1] - 1, -1, -1):
+        for k in range(coefficients.size - 1, -1, -1):
             second = second * t + 2.0 * first
             first = first * t + eta
-            eta = eta * t + psi.coefficients[kind, k]
+            eta = eta * t + coefficients[k]
         second, first, eta = second * t + 2.0 * first, first * t + eta, eta * t
         bend = t * t * scale
         slope, curvature = -first * bend, (second * bend + 2.0 * first * t * scale) * bend
         row[ETA, j] = eta
         row[KAPPA, j] = 2.0 * slope
-        row[BEND, j] = 4.0 * squared * curvature + (2.0 * position.size + 4.0) * slope
-    for k in range(row.shape[0]):
-        row[k, i] = 0.0
+        row[BEND, j] = 4.0 * squared * curvature + (2.0 * n_dims + 4.0) * slope
 
 
 @refresh.register(Backflow)

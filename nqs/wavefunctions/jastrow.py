@@ -6,8 +6,9 @@ import numpy as np
 
 from montecarlo.metropolis import workspace
 from neural.jit import kernel
+from nqs.systems.distances import squared_distances
 from nqs.systems.system import SPINLESS, System, check_particles, check_positive, check_positive_integer
-from nqs.wavefunctions.pade_jastrow import cusps
+from nqs.wavefunctions.pade_jastrow import TINY, cusps
 from nqs.wavefunctions.pair_product import (
     LAPLACIAN,
     PULL,
@@ -71,11 +72,9 @@ def _(psi):
 @kernel
 def _fill_range(psi, coefficients, x, position, first, last, row):
     """With u' = (u / r)^2 and u'' = -2 u' (u / r) / l: f' = f_u u' and f'' = f_uu u'^2 + f_u u''."""
+    squared_distances(x, position, first, last, row[VALUE])
     for j in range(np.uintp(first), np.uintp(last)):
-        squared = 1e-300  # the pair of the particle with itself is finite
-        for d in range(position.size):
-            squared += (position[d] - x[j, d]) ** 2
-        r = np.sqrt(squared)
+        r = np.sqrt(row[VALUE, j] + TINY)
         ratio = 1.0 / (1.0 + r / psi.length)
         u = r * ratio
         value, first_u, second_u = 0.0, 0.0, 0.0  # by Horner's rule

@@ -6,6 +6,7 @@ import numpy as np
 
 from montecarlo.metropolis import workspace
 from neural.jit import kernel
+from nqs.systems.distances import squared_distances
 from nqs.systems.system import SPINLESS, System, check_particles, check_positive
 from nqs.wavefunctions.pair_product import (
     LAPLACIAN,
@@ -18,6 +19,8 @@ from nqs.wavefunctions.pair_product import (
     spin_kinds,
 )
 from nqs.wavefunctions.wavefunction import row_size, write_row
+
+TINY = 1e-300  # the pair of a particle with itself is finite
 
 
 class _Fields(NamedTuple):
@@ -79,11 +82,9 @@ def _(psi):
 @kernel
 def _fill_range(x, position, first, last, beta, cusp, row):
     """f = a r t with t = 1 / (1 + b r), f' = a t^2 and f'' = -2 b a t^3 for the pairs with first <= j < last."""
+    squared_distances(x, position, first, last, row[VALUE])
     for j in range(np.uintp(first), np.uintp(last)):
-        squared = 1e-300  # the pair of the particle with itself is finite
-        for d in range(position.size):
-            squared += (position[d] - x[j, d]) ** 2
-        r = np.sqrt(squared)
+        r = np.sqrt(row[VALUE, j] + TINY)
         t = 1.0 / (1.0 + beta * r)
         slope, inverse = cusp * t * t, 1.0 / r
         row[VALUE, j] = cusp * r * t

@@ -13,6 +13,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh
 from neural.jit import generic, kernel
 from nqs.log_derivatives import Dense
+from nqs.systems.distances import subtract_weighted
 from nqs.systems.system import SPINLESS
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
@@ -132,10 +133,8 @@ def _pull(x, position, row, out):
         for j in range(x.shape[0]):
             total += row[OWN, j]
     for d in range(x.shape[1]):
-        others = 0.0
-        for j in range(x.shape[0]):
-            others += row[PULL, j] * x[j, d]
-        out[d] += total * position[d] - others
+        out[d] += total * position[d]
+    subtract_weighted(row[PULL], x, out)
 
 
 @drift.register(PairProduct)
