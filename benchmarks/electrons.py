@@ -1,4 +1,4 @@
-"""Electrons in a 2D dot at omega = 1: the time of a sample on one core, how it grows, threads, and the time to an error.
+"""Electrons in a 2D dot at omega = 1, on one core: the time of a sample, how it grows, and the time to an error.
 
 A sample is one importance-sampling move of one electron with local energy and log-derivatives. The time to an error
 e of a fixed wave function is that of n samples with e^2 = variance tau / n, each after a sweep over all electrons.
@@ -23,7 +23,9 @@ N_CHAINS, N_SAMPLES = 64, 256
 
 def chains_of(dot, psi, threads: int = 1) -> Chains:
     """Chains in equilibrium."""
-    chains = Chains(dot.first_configurations(N_CHAINS, np.random.default_rng(1)), nqs.Langevin(), seed=1, threads=threads)
+    chains = Chains(
+        dot.first_configurations(N_CHAINS, np.random.default_rng(1)), nqs.Langevin(), seed=1, threads=threads
+    )
     chains.burn_in(psi, 100, LocalEnergy.for_chains(dot, psi, N_CHAINS, 0))
     return chains
 
