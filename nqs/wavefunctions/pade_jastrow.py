@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from montecarlo.metropolis import workspace
-from neural.jit import kernel
 from nqs.systems.distances import squared_distances
 from nqs.systems.system import SPINLESS, System, check_particles, check_positive
 from nqs.wavefunctions.pair_product import (
@@ -13,7 +12,6 @@ from nqs.wavefunctions.pair_product import (
     PULL,
     VALUE,
     PairProduct,
-    equal_spins,
     fill_pairs,
     pair_work,
     spin_kinds,
@@ -69,36 +67,32 @@ def cusps(n_dims: int) -> np.ndarray:
 
 
 class _Constants(NamedTuple):
-    beta: np.ndarray  # (2,)
-    cusp: np.ndarray  # (2,)
+    beta: np.ndarray  # [s, j]: of a particle with the spin s (0 up, 1 down) and particle j, (2, n_particles)
+    cusp: np.ndarray  # likewise
+    kind: np.ndarray  # likewise: 0 for opposite, 1 for equal spins
 
 
 @workspace.register(PadeJastrow)
 def _(psi):
-    beta = np.broadcast_to(np.exp(psi.log_beta), (2,)).copy()
-    return pair_work(psi, _Constants(beta, cusps(psi.n_dims)))
-
-
-@kernel
-def _fill_range(x, position, first, last, beta, cusp, row):
-    """f = a r t with t = 1 / (1 + b r), f' = a t^2 and f'' = -2 b a t^3 for the pairs with first <= j < last."""
-    squared_distances(x, position, first, last, row[VALUE])
-    for j in range(np.uintp(first), np.uintp(last)):
-        r = np.sqrt(row[VALUE, j] + TINY)
-        t = 1.0 / (1.0 + beta * r)
-        slope, inverse = cusp * t * t, 1.0 / r
-        row[VALUE, j] = cusp * r * t
-        row[PULL, j] = slope * inverse
-        row[LAPLACIAN, j] = 2.0 * slope * ((position.size - 1) * inverse - 2.0 * beta * t)
+    up = np.arange(psi.n_particles) < psi.n_up
+    kind = np.stack([up, ~up]).astype(np.int64) * (psi.n_up != SPINLESS)
+    beta = np.broadcast_to(np.exp(psi.log_beta), (2,))
+    return pair_work(psi, _Constants(beta[kind], cusps(psi.n_dims)[kind], kind))
 
 
 @fill_pairs.register(PadeJastrow)
 def _(psi, constants, x, i, position, row):
-    first, last = equal_spins(psi, i)
-    beta, cusp = constants.beta, constants.cusp
-    _fill_range(x, position, 0, first, beta[0], cusp[0], row)
-    _fill_range(x, position, first, last, beta[1], cusp[1], row)
-    _fill_range(x, position, last, x.shape[0], beta[0], cusp[0], row)
+    """f = a r t with t = 1 / (1 + b r), f' = a t^2 and f'' = -2 b a t^3."""
+    spin = 0 if i < psi.n_up else 1
+    betas, slopes, n_dims = constants.beta[spin], constants.cusp[spin], position.size
+    squared_distances(x, position, 0, x.shape[0], row[VALUE])
+    for j in range(np.uintp(0), np.uintp(x.shape[0])):
+        r = np.sqrt(row[VALUE, j] + TINY)
+        beta, t = betas[j], 1.0 / (1.0 + betas[j] * r)
+        slope, inverse = slopes[j] * t * t, 1.0 / r
+        row[VALUE, j] = slopes[j] * r * t
+        row[PULL, j] = slope * inverse
+        row[LAPLACIAN, j] = 2.0 * slope * ((n_dims - 1) * inverse - 2.0 * beta * t)
 
 
 @row_size.register(PadeJastrow)
@@ -109,10 +103,15 @@ def _(psi):
 @write_row.register(PadeJastrow)
 def _(psi, work, x, row):
     """d log psi / d log beta = - sum_{i<j} a beta r^2 t^2 = - sum_{i<j} f^2 beta / a."""
-    row[:] = 0.0
+    opposite, equal = 0.0, 0.0
     for i in range(x.shape[0]):
-        first, last = equal_spins(psi, i)
-        for j in range(i):
-            kind = 1 if first <= j < last else 0
+        spin = 0 if i < psi.n_up else 1
+        beta, cusp, kind = work.constants.beta[spin], work.constants.cusp[spin], work.constants.kind[spin]
+        for j in range(np.uintp(0), np.uintp(x.shape[0])):
             value = work.table[i, VALUE, j]
-            row[kind if row.size == 2 else 0] -= value * value * work.constants.beta[kind] / work.constants.cusp[kind]
+            term = value * value * beta[j] / cusp[j]
+            opposite += term * (1 - kind[j])
+            equal += term * kind[j]
+    row[0] = -0.5 * (opposite if row.size == 2 else opposite + equal)
+    if row.size == 2:
+        row[1] = -0.5 * equal
