@@ -269,5 +269,5 @@ def _path_lengths(n: int, pairs: np.ndarray) -> np.ndarray:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import shortest_path
 
-    graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n))
+    graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n)).tocsr()
     return shortest_path(graph, directed=False, unweighted=True)

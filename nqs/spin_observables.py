@@ -4,10 +4,12 @@ vmc.measure(2**16, {"m^2": squared_magnetisation, "C(3)": correlation(lattice, 3
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from montecarlo.lattices import Lattice
+from nqs.observables import Axis
 
 Observable = Callable[[np.ndarray], np.ndarray]
 
@@ -46,6 +48,43 @@ def structure_factor(lattice: Lattice, momentum: np.ndarray) -> Observable:
     """S(q) = |sum_i s_i exp(i q r_i)|^2 / N for a momentum q, shape (n_dims,)."""
     phases = np.exp(1j * lattice.positions @ np.asarray(momentum, dtype=np.float64))
     return lambda x: np.abs(x @ phases) ** 2 / x.shape[1]
+
+
+class Correlations(NamedTuple):
+    """<s_i s_j> of every shell of neighbours of the lattice, or of the first ``n_shells``, shape (n, n_shells)."""
+
+    lattice: Lattice
+    n_shells: int | None = None
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The distances."""
+        return (Axis("distance", self.lattice.shell_distances[: self.n_shells], "lattice spacing"),)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        orders = range(1, 1 + len(self.axes[0].values))
+        return np.stack([correlation(self.lattice, order)(x) for order in orders], axis=1)
+
+
+class StructureFactors(NamedTuple):
+    """S(k) for every momentum k = sum_d 2 pi k_d b_d / extent_d of the lattice, b_d being its reciprocal vectors.
+
+    The values have the shape (n, *extent). Raises ``ValueError`` for a lattice with several sites in a cell.
+    """
+
+    lattice: Lattice
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The whole numbers k_d."""
+        return tuple(Axis(f"k{d + 1}", np.arange(n)) for d, n in enumerate(self.lattice.extent))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        extent = self.lattice.extent
+        if np.prod(extent) != self.lattice.n_sites:
+            raise ValueError(f"expected a lattice with one site in each cell, got {self.lattice}")
+        waves = np.fft.fftn(x.reshape(-1, *extent), axes=range(1, 1 + len(extent)))
+        return np.abs(waves) ** 2 / self.lattice.n_sites
 
 
 def transverse_magnetisation(psi) -> Observable:

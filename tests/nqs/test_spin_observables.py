@@ -49,6 +49,36 @@ def test_diagonal_observables(psi):
     assert np.array_equal(np.abs(observables.magnetisation(ALL)), observables.absolute_magnetisation(ALL))
 
 
+@pytest.mark.parametrize("lattice", [LATTICE, nqs.Square(2, 3), nqs.Triangular(3, 2)], ids=str)
+def test_arrays_of_observables_are_the_single_ones(lattice):
+    correlations, factors = observables.Correlations(lattice), observables.StructureFactors(lattice)
+    (distances,) = correlations.axes
+    for k, values in enumerate(correlations(ALL).T):
+        np.testing.assert_array_equal(values, observables.correlation(lattice, k + 1)(ALL))
+    np.testing.assert_array_equal(distances.values, lattice.shell_distances)
+    assert observables.Correlations(lattice, 1)(ALL).shape == (64, 1)
+    reciprocal = 2 * np.pi * np.linalg.inv(lattice.vectors).T
+    found = factors(ALL)
+    for k in np.ndindex(*lattice.extent):
+        momentum = (np.array(k) / lattice.extent) @ reciprocal
+        np.testing.assert_allclose(found[:, *k], observables.structure_factor(lattice, momentum)(ALL), atol=1e-12)
+    np.testing.assert_allclose(found.reshape(64, -1).mean(axis=1), 1, rtol=1e-12)  # as s_i^2 = 1
+    assert [len(axis.values) for axis in factors.axes] == list(lattice.extent)
+
+
+def test_structure_factors_need_one_site_in_each_cell():
+    with pytest.raises(ValueError, match="expected a lattice with one site in each cell"):
+        observables.StructureFactors(nqs.Honeycomb(1, 3))(ALL)
+
+
+def test_structure_factor_of_a_state_against_its_operator(psi):
+    """S(k) = sum_ij cos(k (i - j)) <sigma^z_i sigma^z_j> / N."""
+    whole, k = FullSummation(psi), 2 * np.pi * 2 / 6
+    terms = [(np.cos(k * (i - j)) / 6, f"Z{i} Z{j}") for i in range(6) for j in range(6)]
+    found = np.sum(whole.probabilities * observables.StructureFactors(LATTICE)(ALL)[:, 2])
+    assert found == pytest.approx(whole.expectation(nqs.PauliSum(terms, 6)), rel=1e-12)
+
+
 def test_transverse_magnetisation(psi):
     whole = FullSummation(psi)
     operator = nqs.PauliSum([(1 / 6, f"X{i}") for i in range(6)], 6)
