@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from .result import Result
 
-NOT_CURVES = {"wall_time", "updates", "learning_rate", "gradient_norm"}
+NOT_CURVES = {"wall_time", "updates", "learning_rate", "gradient_norm", "surrogate"}
+BETWEEN = "#c9d3da"  # the colour between the images of a grid
 
 
 def draw_training(result: "Result", figure: "Figure") -> None:
@@ -51,6 +52,8 @@ def draw_curves(result: "Result", axes: "Axes", names: tuple[str, ...] = ()) -> 
 def draw_grid(images: np.ndarray, axes: "Axes", columns: int = 8, most: int = 64, **options: Any) -> None:
     """Images (n, height, width) side by side, at most ``most``; spins are black and white."""
     images = images[:most]
+    from matplotlib import colormaps
+
     n, height, width = images.shape
     rows = -(-n // columns)
     low, high = float(images.min()), float(images.max())
@@ -58,7 +61,8 @@ def draw_grid(images: np.ndarray, axes: "Axes", columns: int = 8, most: int = 64
     for k, image in enumerate(images):
         top, left = (k // columns) * (height + 1), (k % columns) * (width + 1)
         canvas[top : top + height, left : left + width] = image
-    axes.imshow(canvas, **{"cmap": "gray_r", "vmin": low, "vmax": high, "interpolation": "nearest", **options})
+    colours = colormaps["gray_r"].with_extremes(bad=BETWEEN)
+    axes.imshow(canvas, **{"cmap": colours, "vmin": low, "vmax": high, "interpolation": "nearest", **options})
     axes.set_title("Samples")
     axes.axis("off")
 
@@ -71,5 +75,6 @@ def draw_differences(result: "Result", axes: "Axes") -> None:
     axes.axvline(0, color=ORANGE, linewidth=1, linestyle="--")
     axes.plot([row.sigmas for row in rows], at, "o", color=BLUE)
     axes.set_yticks(at, [row.name.replace("_", " ") for row in rows])
+    axes.margins(y=0.2)
     axes.invert_yaxis()
     axes.set(xlabel="standard errors from the exact value", title="Measured")
