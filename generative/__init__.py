@@ -7,7 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from generative import datasets
-from generative.boltzmann import BernoulliRBM, BoltzmannMachine, GaussianBernoulliRBM, IsingRBM, PottsRBM
+from generative.boltzmann import (
+    BernoulliRBM,
+    BoltzmannMachine,
+    DeepBoltzmannMachine,
+    GaussianBernoulliRBM,
+    IsingRBM,
+    PottsRBM,
+)
 from generative.evaluate import Evaluation, evaluate
 
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ __all__ = [
     "BoltzmannMachine",
     "CausalCNN",
     "Classes",
+    "DeepBoltzmannMachine",
     "Evaluation",
     "GaussianBernoulliRBM",
     "Interval",

@@ -1,5 +1,6 @@
 """Boltzmann machines as generative models."""
 
+from generative.boltzmann.deep import DeepBoltzmannMachine, DeepEpoch, DeepTraining
 from generative.boltzmann.likelihood import LikelihoodWarning, LogLikelihood, LogPartition
 from generative.boltzmann.models import BernoulliRBM, GaussianBernoulliRBM, IsingRBM, PottsRBM
 from generative.boltzmann.sampling import MixingWarning, Tempering
@@ -9,6 +10,9 @@ from generative.boltzmann.visible import BoltzmannMachine
 __all__ = [
     "BernoulliRBM",
     "BoltzmannMachine",
+    "DeepBoltzmannMachine",
+    "DeepEpoch",
+    "DeepTraining",
     "Epoch",
     "GaussianBernoulliRBM",
     "IsingRBM",

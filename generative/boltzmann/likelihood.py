@@ -52,6 +52,7 @@ class LogLikelihood(Estimate):
     """Mean log p in nats per configuration; the error is that of the mean over configurations and of log Z together."""
 
     log_partition: LogPartition | None = None
+    bound: bool = False  # whether the mean is a lower bound of the log-likelihood, variational in the hidden units
 
     @property
     def method(self) -> str:
@@ -59,7 +60,7 @@ class LogLikelihood(Estimate):
         return self.log_partition.method if self.log_partition else "exact"
 
     def __str__(self) -> str:
-        return f"{Estimate.__str__(self)} nats (log Z {self.method})"
+        return f"{'at least ' * self.bound}{Estimate.__str__(self)} nats (log Z {self.method})"
 
 
 def log_mean_exp(x: Array) -> float:

@@ -36,7 +36,7 @@ class _OfBits(RestrictedBoltzmannMachine):
         betas, v = np.broadcast_to(np.ravel(beta), len(v)), self.encode(v)
         starts = np.flatnonzero(np.diff(betas, prepend=np.nan))
         parts = [
-            self._at(betas[rows[0]]).gibbs(v[rows], n_steps, key(rng))
+            self._at(float(betas[rows[0]])).gibbs(v[rows], n_steps, key(rng))
             for rows in np.split(np.arange(len(v)), starts[1:])
         ]
         return self.decode(np.concatenate(parts))
