@@ -10,7 +10,7 @@ it has them, name the axes of its array.
 
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,6 +36,15 @@ class WithEnergies(NamedTuple):
 
     def __call__(self, x: np.ndarray, energies: np.ndarray) -> np.ndarray:
         return self.function(x, energies)
+
+
+@runtime_checkable
+class Deriving(Protocol):
+    """An observable from whose sums further estimates follow, such as the eigenvalues of a matrix."""
+
+    def derived(self, name: str, sums: Any) -> dict[str, Any]:
+        """Estimates by their names."""
+        ...
 
 
 # Energies

@@ -17,7 +17,7 @@ from nqs.checks import DivergedError, VMCWarning, check_arguments, check_energie
 from nqs.energy import LocalEnergy
 from nqs.log_derivatives import Jacobian
 from nqs.measuring import Sums, add_round, sums_from_state
-from nqs.observables import Observable
+from nqs.observables import Deriving, Observable
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System, check_positive, check_positive_integer
@@ -117,6 +117,7 @@ class VMC:
         self.step = 0
         self._ready = False
         self._measured: Sums = {}
+        self._observables: Mapping[str, Observable] = {}
         self._warned: set[str] = set()
 
     def steps(self, n: int) -> Iterator[Step]:
@@ -207,6 +208,7 @@ class VMC:
         total = -(-check_positive_integer("n_samples", n_samples) // n_chains)
         per_round = max(1, SAMPLES_PER_ROUND // n_chains)
         self.burn_in()
+        self._observables = observables
         if set(self._measured) != {"energy", "acceptance", *observables}:
             self._measured = {}
         while (done := self._measured["energy"].n_steps if self._measured else 0) < total:
@@ -224,6 +226,9 @@ class VMC:
         acceptance = measured.pop("acceptance").estimate(warn=False).mean
         energy = measured.pop("energy").estimate()
         estimates = {name: sums.estimate() for name, sums in measured.items()}
+        for name, sums in measured.items():
+            if isinstance(observable := self._observables.get(name), Deriving):
+                estimates |= observable.derived(name, sums)
         if energy.r_hat > 1.05 and energy.error > ROUNDING * abs(energy.mean):
             self._warn(
                 "r_hat", f"R-hat {energy.r_hat:.3f} is above 1.05: the chains disagree; measure or burn in longer"

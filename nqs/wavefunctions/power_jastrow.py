@@ -61,6 +61,12 @@ class PowerJastrow(WaveFunction, _Fields):
         """As good as that, on a line: the sign may be chosen for each ordering of the particles."""
         return True
 
+    def sign(self, x: np.ndarray) -> np.ndarray:
+        """That of prod_{i<j} (x_i - x_j), for fermions; configurations (n, n_particles, 1) -> (n,)."""
+        differences = np.sign(x[:, :, None, 0] - x[:, None, :, 0])
+        i, j = np.triu_indices(self.n_particles, 1)
+        return differences[:, i, j].prod(axis=1)
+
     @property
     def shape(self) -> tuple[int, int]:
         return self.n_particles, 1

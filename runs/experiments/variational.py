@@ -1,7 +1,7 @@
 """Variational Monte Carlo of particles in a trap, as an experiment: what the oscillator and the dot share."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 from pydantic import Field
@@ -55,6 +55,9 @@ class TrainingSettings(Settings):
 
     n_bins: int = Field(
         default=60, ge=0, le=1000, description="bins of densities and pair correlations; none are measured for 0"
+    )
+    n_orbitals: int = Field(
+        default=0, ge=0, le=200, description="orbitals of the one-body density matrix; it is not measured for 0"
     )
 
 
@@ -118,10 +121,20 @@ class VariationalRun:
             yield Progress(self.vmc.step, total, numbers)
 
     def measuring(self) -> Iterator[Progress]:
-        for progress in self.vmc.measuring(self.settings.n_measure, self.observables):
+        for progress in self.vmc.measuring(self.settings.n_measure, {**self.observables, **self._matrices()}):
             energy = progress.energy
             numbers = {"energy": energy.mean, "energy_error": energy.error, "acceptance": progress.acceptance}
             yield Progress(progress.n_samples, progress.n_total, numbers)
+
+    def _matrices(self) -> dict[str, Any]:
+        """The one-body density matrix, of spin up where there are two spins, of the wave function as it is now."""
+        from nqs.density_matrix import DensityMatrix
+
+        n_orbitals, system = getattr(self.settings, "n_orbitals", 0), cast("System", self.vmc.system)
+        if not n_orbitals:
+            return {}
+        one_kind = slice(0, getattr(system, "n_up", -1)) if getattr(system, "fermions", False) else slice(None)
+        return {"density_matrix": DensityMatrix(self.vmc.psi, system, n_orbitals, one_kind)}
 
     def measurements(self) -> dict[str, Measurement | Profile]:
         measured = self.vmc.measured()
@@ -130,7 +143,8 @@ class VariationalRun:
 
     def _measurement(self, name: str, found: Any) -> Measurement | Profile:
         if isinstance(found, Estimates):
-            axes = {axis.name: axis.values for axis in self.observables[name].axes}
+            axes = {axis.name: axis.values for axis in getattr(self.observables.get(name), "axes", ())}
+            axes = axes or {f"index_{k}": np.arange(float(size)) for k, size in enumerate(found.shape)}
             return Profile(found, axes, self.unit(name), self.axis_unit)
         return Measurement(found, self.unit(name), self.exact.get(name))
 
