@@ -20,20 +20,32 @@ from generative.evaluate import Evaluation, evaluate
 if TYPE_CHECKING:
     from generative.autoregressive import MADE, CausalCNN, SiteTransformer
     from generative.conditions import Classes, Interval
+    from generative.diffusion import DDIM, DDPM, Diffusion, PredictorCorrector, ProbabilityFlow, SpinDiffusion
+    from generative.gan import GAN
+    from generative.vae import VAE, Autoencoder
 
 __all__ = [
+    "DDIM",
+    "DDPM",
+    "GAN",
     "MADE",
+    "VAE",
+    "Autoencoder",
     "BernoulliRBM",
     "BoltzmannMachine",
     "CausalCNN",
     "Classes",
     "DeepBoltzmannMachine",
+    "Diffusion",
     "Evaluation",
     "GaussianBernoulliRBM",
     "Interval",
     "IsingRBM",
     "PottsRBM",
+    "PredictorCorrector",
+    "ProbabilityFlow",
     "SiteTransformer",
+    "SpinDiffusion",
     "datasets",
     "evaluate",
 ]
@@ -44,6 +56,15 @@ IN_TORCH = {
     "SiteTransformer": "generative.autoregressive",
     "Classes": "generative.conditions",
     "Interval": "generative.conditions",
+    "Autoencoder": "generative.vae",
+    "VAE": "generative.vae",
+    "GAN": "generative.gan",
+    "DDIM": "generative.diffusion",
+    "DDPM": "generative.diffusion",
+    "Diffusion": "generative.diffusion",
+    "PredictorCorrector": "generative.diffusion",
+    "ProbabilityFlow": "generative.diffusion",
+    "SpinDiffusion": "generative.diffusion",
 }
 
 

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 EXPERIMENTS = {
     "calogero-sutherland": ("runs.experiments.calogero_sutherland", "inverse-square repulsion on a line, solvable"),
+    "digits": ("runs.experiments.digits", "handwritten digits, learned by every family of models"),
     "double-dot": ("runs.experiments.double_dot", "electrons with Coulomb repulsion in two wells"),
     "gaussian-interaction": ("runs.experiments.gaussian_interaction", "a repulsion of finite range on a line"),
+    "gaussian-ring": ("runs.experiments.gaussian_ring", "eight Gaussians on a ring: does a model find all of them?"),
     "hard-spheres": ("runs.experiments.hard_spheres", "hard spheres in an elliptical trap, a model of cold atoms"),
     "harmonic-oscillator": ("runs.experiments.harmonic_oscillator", "particles in a harmonic trap, exactly solvable"),
     "heisenberg-chain": ("runs.experiments.heisenberg_chain", "spins 1/2 on a ring, exactly solvable"),
@@ -25,6 +27,7 @@ EXPERIMENTS = {
     "ising-rbm": ("runs.experiments.ising_rbm", "a Boltzmann machine learns the Ising model, known exactly"),
     "ising-square": ("runs.experiments.ising_square", "spins in a transverse field on the square lattice"),
     "j1j2-square": ("runs.experiments.j1j2_square", "the square lattice with frustrating second neighbours"),
+    "moons": ("runs.experiments.moons", "two half moons, learned by diffusion and other models"),
     "quantum-dot": ("runs.experiments.quantum_dot", "electrons with Coulomb repulsion in a harmonic trap"),
     "quench": (
         "runs.experiments.quench",

@@ -1,0 +1,94 @@
+"""Handwritten digits of 8 x 8 pixels, black and white, learned by every family of models."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..pictures import draw_curves, draw_grid
+from .experiment import Experiment, Progress, Run
+from .families import fit, make_model
+from .settings import Settings
+from .trained import TrainedRun, use_threads
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..result import Result
+
+
+class DigitsSettings(Settings):
+    """A generative model learns handwritten digits."""
+
+    threads: int = Field(1, ge=1, le=1024, description="number of threads; the same bits need the same number")
+    family: Literal["vae", "gan", "diffusion", "spin-diffusion", "made"] = Field("vae", description="of the model")
+    width: int = Field(256, ge=1, description="units of each hidden layer")
+    n_updates: int = Field(3000, ge=1, description="steps of the optimizer")
+    batch_size: int = Field(128, ge=2, description="images for each update")
+    learning_rate: float = Field(2e-3, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
+    n_measure: int = Field(500, ge=64, description="images drawn for the comparison")
+
+
+class DigitsRun(TrainedRun):
+    """Training, then the likelihood of held-out images, and tests of samples against them."""
+
+    def __init__(self, settings: DigitsSettings) -> None:
+        from generative import datasets
+
+        super().__init__()
+        use_threads(settings.threads)
+        self.settings, self.data = settings, datasets.digits(seed=settings.seed)
+        self.exact: Mapping[str, float] = {"classifier_accuracy": 0.5}
+        options: Any = {"n_probes": 4} if settings.family == "diffusion" else {}
+        self.model: Any = make_model(settings.family, self.data, settings.width, settings.seed, **options)
+        self.fit = fit(self.model, self.data, settings)
+
+    def measuring(self) -> Iterator[Progress]:
+        from generative.importance import mean
+        from generative.two_sample import classifier_accuracy, neighbours
+        from montecarlo.estimates import Estimate
+
+        test = np.asarray(self.data.test, dtype=np.float64)
+        if self.model.likelihood is not None:
+            likelihood = mean(self.model.log_prob(test, seed=self.settings.seed))
+            unit = f"nats per image, {self.model.likelihood}"
+            self.measured["log_likelihood"] = self.measurement("log_likelihood", likelihood, unit)
+        yield Progress(1, 2, {})
+        images = self.model.sample(self.settings.n_measure, self.settings.seed).astype(np.float64)
+        n = min(len(test), len(images))
+        accuracy = classifier_accuracy(images[:n], test[:n], self.settings.seed)
+        near = neighbours(test[:n], images[:n])
+        self.measured["classifier_accuracy"] = self.measurement("classifier_accuracy", Estimate(accuracy, 0.5 / n**0.5))
+        for name in ("precision", "recall", "coverage"):
+            self.measured[name] = self.measurement(name, Estimate(getattr(near, name), 0.0))
+        self.kept = {"images": images[:64].astype(np.int8)}
+        if self.settings.family == "vae":
+            self.kept |= {"codes": self.model.encode(test), "labels": np.asarray(self.data.test_labels)}
+        yield Progress(2, 2, {"classifier_accuracy": accuracy})
+
+
+def draw(result: "Result", figure: "Figure") -> None:
+    """Curves of the training, a grid of samples, and the latent space of a variational autoencoder."""
+    codes = result.samples.get("codes")
+    figure.set_size_inches(8 if codes is None else 12, 4)
+    axes = figure.subplots(1, 2 if codes is None else 3)
+    draw_curves(result, axes[0])
+    draw_grid(result.samples["images"].reshape(-1, 8, 8), axes[1])
+    if codes is not None:
+        centred = codes - codes.mean(axis=0)
+        plane = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        labels = result.samples["labels"].astype(int)
+        for digit in range(10):
+            axes[2].scatter(*plane[labels == digit].T, s=8, color=f"C{digit}", label=str(digit))
+        axes[2].set(title="Latent space, two main axes", aspect="equal")
+        axes[2].legend(frameon=False, fontsize="small", ncols=2)
+    figure.suptitle(f"{result.experiment}, {result.config['family']}", fontsize=12)
+
+
+def start(settings: DigitsSettings) -> Run:
+    """The run of these settings."""
+    return DigitsRun(settings)
+
+
+EXPERIMENT = Experiment("digits", DigitsSettings, start, draw)
