@@ -25,6 +25,7 @@ EXPERIMENTS = {
     "ising-autoregressive": ("runs.experiments.ising_autoregressive", "exact probabilities, learned from Ising data"),
     "ising-chain": ("runs.experiments.ising_chain", "spins in a transverse field on a ring, exactly solvable"),
     "ising-rbm": ("runs.experiments.ising_rbm", "a Boltzmann machine learns the Ising model, known exactly"),
+    "ising-showdown": ("runs.experiments.ising_showdown", "all families of models on the same, exactly known spins"),
     "ising-square": ("runs.experiments.ising_square", "spins in a transverse field on the square lattice"),
     "j1j2-square": ("runs.experiments.j1j2_square", "the square lattice with frustrating second neighbours"),
     "moons": ("runs.experiments.moons", "two half moons, learned by diffusion and other models"),

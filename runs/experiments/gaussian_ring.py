@@ -1,5 +1,7 @@
 """A model learns a ring of Gaussians: does it find all of them?"""
 
+from collections.abc import Mapping
+
 import numpy as np
 from pydantic import Field
 
@@ -28,7 +30,7 @@ class GaussianRingRun(PlaneRun):
         )
         (self.target,) = self.data.targets
         test = np.asarray(self.data.test)[:500]
-        self.exact = {
+        self.exact: Mapping[str, float] = {
             **self.exact,
             "modes_covered": float(settings.n_modes),
             "near_a_mode": 1 - np.exp(-4.5),  # within 3 sigma

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..result import Result
 
-N_SIDE, MARGIN = 100, 1.0  # of the grid on which the density is integrated
+MARGIN = 1.0  # around the data, of the square in which the density is integrated
 
 
 class PlaneSettings(Settings):
@@ -36,6 +36,7 @@ class PlaneSettings(Settings):
     sampler: Literal["ddpm", "ddim", "flow"] = Field("ddpm", description="how diffusion models draw")
     sampler_steps: int = Field(200, ge=1, description="steps of the sampler")
     n_measure: int = Field(2000, ge=100, description="points drawn for the comparison")
+    n_grid: int = Field(100, ge=10, description="points along each side of the grid on which the density is integrated")
 
 
 class PlaneRun(TrainedRun):
@@ -80,10 +81,10 @@ class PlaneRun(TrainedRun):
     def integral(self, test: np.ndarray) -> float:
         """The integral of the density over a square around the data, by its values on a grid, which are kept."""
         centre, half = test.mean(axis=0), MARGIN + np.abs(test - test.mean(axis=0)).max()
-        side = np.linspace(-half, half, N_SIDE)
+        side = np.linspace(-half, half, self.settings.n_grid)
         grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2) + centre
         density = np.exp(self.model.log_prob(grid, batch_size=len(grid)))
-        self.kept["density"] = density.reshape(N_SIDE, N_SIDE)
+        self.kept["density"] = density.reshape(len(side), len(side))
         self.kept["extent"] = np.array([centre[0] - half, centre[0] + half, centre[1] - half, centre[1] + half])
         return float(density.sum() * (side[1] - side[0]) ** 2)
 
