@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from ..ising_pictures import draw_ising
 from ..result import Measurement
 from .experiment import Experiment, Progress, Run
 from .settings import Settings
@@ -125,4 +126,4 @@ def start(settings: IsingRBMSettings) -> Run:
     return IsingRBMRun(settings)
 
 
-EXPERIMENT = Experiment("ising-rbm", IsingRBMSettings, start)
+EXPERIMENT = Experiment("ising-rbm", IsingRBMSettings, start, draw_ising)

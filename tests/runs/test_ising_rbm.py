@@ -1,6 +1,9 @@
 """The experiment with a Boltzmann machine: what it measures, and that it continues to the same bits."""
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from runs.experiments.ising_rbm import EXPERIMENT, IsingRBMSettings
 from runs.hdf5 import read_tree, write_tree
@@ -9,7 +12,7 @@ FIELDS = {"size": 3, "n_data": 2000, "n_hidden": 6, "n_epochs": 4, "n_measure": 
 SETTINGS = IsingRBMSettings.model_validate(FIELDS)
 
 
-def finish(run) -> dict[str, float]:
+def finish(run: Any) -> dict[str, float]:
     for phase in (run.training(), run.measuring()):
         for _ in phase:
             pass
@@ -43,6 +46,24 @@ def test_what_is_measured_and_what_is_exact():
     assert {"log_likelihood", "energy", "abs_m", "specific_heat", "divergence"} <= measured.keys()
     assert measured["divergence"] > 0
     # the likelihood of test data cannot be above minus the entropy by more than its error
-    likelihood = run.measurements()["log_likelihood"]
+    likelihood: Any = run.measurements()["log_likelihood"]
     assert likelihood.exact is not None
     assert likelihood.estimate.z(likelihood.exact) < 4
+
+
+def test_the_picture_shows_samples_beside_exact_values(tmp_path):
+    from runs import open_result
+    from runs.cli import main
+    from runs.plots import picture
+
+    path, image = tmp_path / "ising.h5", tmp_path / "ising.png"
+    flags = [word for name, value in FIELDS.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    assert main(["run", "ising-rbm", "--out", str(path), *flags]) == 0
+    figure = picture(open_result(path))
+    labels = [axes.get_xlabel() for axes in figure.axes]
+    assert {"energy", "distance r"} <= set(labels)
+    energies = next(axes for axes in figure.axes if axes.get_xlabel() == "energy")
+    exact = next(line for line in energies.get_lines() if line.get_label() == "exact")
+    assert np.asarray(exact.get_ydata()).sum() == pytest.approx(FIELDS["n_measure"], rel=0.01)
+    assert main(["plot", str(path), str(image)]) == 0
+    assert image.read_bytes().startswith(b"\x89PNG")
