@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .experiments.spin_lattice import lattice_of
 from .style import BLUE, COLOURS, GREEN, GREY, ORANGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from montecarlo.lattices import Lattice
+
+    from .result import Result
 
 MOST_NUMBERS = 100  # sites up to which each shows its number
 SHELL_COLOURS = (GREY, GREEN, *COLOURS[3:])
@@ -99,8 +102,8 @@ def draw_correlations(axes: "Axes", distances: np.ndarray, mean: np.ndarray, err
     axes.legend(frameon=False)
 
 
-def draw_structure_factor(axes: "Axes", lattice: "Lattice", values: np.ndarray) -> None:
-    """S(k) for k = 0 .. extent - 1 along each direction of the reciprocal lattice, ``values`` of that shape.
+def draw_structure_factor(axes: "Axes", values: np.ndarray) -> None:
+    """S(k) for k = 0 .. n - 1 along each direction of the reciprocal lattice, as ``StructureFactors`` gives it.
 
     Of a chain a curve over the whole zone, of a plane a map with k = 0 in the middle.
     """
@@ -110,9 +113,32 @@ def draw_structure_factor(axes: "Axes", lattice: "Lattice", values: np.ndarray) 
         axes.plot(k, np.append(values, values[0]), "o-", ms=3, linewidth=1.2, color=BLUE)
         axes.set(xlabel=r"$k / \pi$", ylim=(0, None))
         return
-    shifted = np.fft.fftshift(values)
-    left, bottom = (-(n // 2) - 0.5 for n in lattice.extent)
-    right, top = (n - n // 2 - 0.5 for n in lattice.extent)
-    image = axes.imshow(shifted.T, origin="lower", extent=(left, right, bottom, top), cmap="Blues", vmin=0)
-    axes.set(xlabel=f"$k_1$ / (2 pi / {lattice.extent[0]})", ylabel=f"$k_2$ / (2 pi / {lattice.extent[1]})")
-    axes.figure.colorbar(image, ax=axes, shrink=0.8)
+    steps = [np.arange(-(n // 2), n // 2 + 1) for n in values.shape]  # of an even zone both edges
+    image = values[np.ix_(*(k % n for k, n in zip(steps, values.shape, strict=True)))]
+    across, up = steps
+    extent = (across[0] - 0.5, across[-1] + 0.5, up[0] - 0.5, up[-1] + 0.5)
+    shown = axes.imshow(image.T, origin="lower", extent=extent, cmap="Blues", vmin=0)
+    labels = [rf"$k_{d + 1}$ in units of $2\pi / {n}$" for d, n in enumerate(values.shape)]
+    axes.set(xlabel=labels[0], ylabel=labels[1])
+    axes.figure.colorbar(shown, ax=axes, shrink=0.8)
+
+
+def _lattice(result: "Result") -> "Lattice":
+    config = result.config
+    return lattice_of(result.experiment.rpartition("-")[2], config["length"], config["open_ends"])
+
+
+def _draw_lattice(result: "Result", axes: "Axes") -> None:
+    draw_lattice(_lattice(result), axes)
+
+
+def _draw_correlations(result: "Result", axes: "Axes") -> None:
+    profile = result.profiles["correlation"]
+    draw_correlations(axes, profile.points("distance"), profile.estimates.mean, profile.estimates.error)
+
+
+def _draw_structure_factor(result: "Result", axes: "Axes") -> None:
+    draw_structure_factor(axes, result.profiles["structure_factor"].estimates.mean)
+
+
+SPINS = {"lattice": _draw_lattice, "correlation": _draw_correlations, "structure_factor": _draw_structure_factor}

@@ -12,6 +12,7 @@ from .analysis import blocking_curve, smoothed
 from .cloud import CLOUD
 from .errors import ResultError, RunFailed, UsageError
 from .experiments import find
+from .lattice_plot import SPINS
 from .result import Result
 from .style import BLUE, COLOURS, GREY, ORANGE, STYLE, tidy
 
@@ -28,8 +29,9 @@ def overview(result: Result) -> Figure:
     rows: list[Any] = [["energy"] * 3, ["variance", "acceptance", "blocking"]]
     drawn = dict(PANELS)
     if result.profiles:
-        rows.append(["density", "radial", "pairs"])
-        drawn |= CLOUD
+        third = SPINS if "correlation" in result.profiles else CLOUD
+        rows.append(list(third))
+        drawn |= third
     panels = figure.subplot_mosaic(rows, height_ratios=[1.4, 1, 1.25][: len(rows)])
     for name, draw in drawn.items():
         draw(result, panels[name])

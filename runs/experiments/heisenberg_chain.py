@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from .experiment import Experiment, Run
-from .spin_lattice import LengthSettings, spin_run
+from .spin_lattice import LengthSettings, lattice_of, spin_run
 
 
 class HeisenbergChainSettings(LengthSettings):
@@ -17,8 +17,8 @@ def start(settings: HeisenbergChainSettings) -> Run:
     """The run of these settings."""
     import nqs  # imported here, so that `born run --help` need not wait for the compiler
 
-    lattice = nqs.Chain(settings.length, periodic=not settings.open_ends)
-    return spin_run(nqs.Heisenberg(lattice, settings.J), settings)
+    lattice = lattice_of("chain", settings.length, settings.open_ends)
+    return spin_run(nqs.Heisenberg(lattice, settings.J), lattice, settings)
 
 
 EXPERIMENT = Experiment("heisenberg-chain", HeisenbergChainSettings, start)

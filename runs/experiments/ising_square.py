@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from .experiment import Experiment, Run
-from .spin_lattice import LengthSettings, spin_run
+from .spin_lattice import LengthSettings, lattice_of, spin_run
 
 
 class IsingSquareSettings(LengthSettings):
@@ -18,8 +18,8 @@ def start(settings: IsingSquareSettings) -> Run:
     """The run of these settings."""
     import nqs  # imported here, so that `born run --help` need not wait for the compiler
 
-    lattice = nqs.Square(settings.length, periodic=not settings.open_ends)
-    return spin_run(nqs.TransverseFieldIsing(lattice, settings.J, settings.h), settings)
+    lattice = lattice_of("square", settings.length, settings.open_ends)
+    return spin_run(nqs.TransverseFieldIsing(lattice, settings.J, settings.h), lattice, settings)
 
 
 EXPERIMENT = Experiment("ising-square", IsingSquareSettings, start)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from .experiment import Experiment, Run
-from .spin_lattice import LengthSettings, spin_run
+from .spin_lattice import LengthSettings, lattice_of, spin_run
 
 
 class J1J2SquareSettings(LengthSettings):
@@ -23,8 +23,8 @@ def start(settings: J1J2SquareSettings) -> Run:
     """The run of these settings."""
     import nqs  # imported here, so that `born run --help` need not wait for the compiler
 
-    lattice = nqs.Square(settings.length, periodic=not settings.open_ends)
-    return spin_run(nqs.J1J2(lattice, settings.J1, settings.J2), settings)
+    lattice = lattice_of("square", settings.length, settings.open_ends)
+    return spin_run(nqs.J1J2(lattice, settings.J1, settings.J2), lattice, settings)
 
 
 EXPERIMENT = Experiment("j1j2-square", J1J2SquareSettings, start)

@@ -2,18 +2,17 @@
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from pydantic import Field
 
 from .settings import Settings
 from .variational import VariationalRun
 
 if TYPE_CHECKING:
-    import nqs
+    from montecarlo.lattices import Lattice
     from nqs.systems import SpinSystem
 
 MOST_SITES = 20  # up to which a system without a closed form is diagonalised for the exact energy
-UNITS = {"energy": "J", "magnetisation": "1", "squared_magnetisation": "1"}
+MOST_SHELLS = 20  # of which correlations are measured
 
 
 class SpinSettings(Settings):
@@ -46,25 +45,31 @@ class LengthSettings(SpinSettings):
     length: int = Field(default=20, ge=2, le=100_000, description="number of sites along each side")
 
 
-def magnetisation(x: np.ndarray) -> np.ndarray:
-    """|sum_i s_i| / N for configurations of shape (n, n_sites)."""
-    return np.abs(x.mean(axis=1))
+def lattice_of(shape: str, length: int, open_ends: bool) -> "Lattice":
+    """The lattice of an experiment whose name ends with ``shape``, "chain" or "square"."""
+    from montecarlo.lattices import Chain, Square
+
+    return {"chain": Chain, "square": Square}[shape](length, periodic=not open_ends)
 
 
-def squared_magnetisation(x: np.ndarray) -> np.ndarray:
-    """(sum_i s_i / N)^2."""
-    return x.mean(axis=1) ** 2
+def unit(name: str) -> str:
+    """The unit of a measured quantity."""
+    return "J" if name == "energy" else "1"
 
 
-class SpinRun(VariationalRun):
-    """Training and measurement of one wave function of spins."""
+def observables_of(lattice: "Lattice") -> dict[str, Any]:
+    """What is measured besides the energy."""
+    from nqs import spin_observables
 
-    def __init__(self, vmc: "nqs.VMC", settings: Any, exact: dict[str, float]) -> None:
-        observables = {"magnetisation": magnetisation, "squared_magnetisation": squared_magnetisation}
-        super().__init__(vmc, settings, exact, observables, UNITS.__getitem__)
+    return {
+        "magnetisation": spin_observables.absolute_magnetisation,
+        "squared_magnetisation": spin_observables.squared_magnetisation,
+        "correlation": spin_observables.Correlations(lattice, MOST_SHELLS),
+        "structure_factor": spin_observables.StructureFactors(lattice),
+    }
 
 
-def spin_run(system: "SpinSystem", settings: Any) -> SpinRun:
+def spin_run(system: "SpinSystem", lattice: "Lattice", settings: Any) -> VariationalRun:
     """The run of these settings."""
     import nqs  # imported here, so that `born run --help` need not wait for the compiler
     from neural.optimizers import CosineDecay
@@ -83,7 +88,7 @@ def spin_run(system: "SpinSystem", settings: Any) -> SpinRun:
         threads=settings.threads,
         n_burn_in=settings.n_burn_in,
     )
-    return SpinRun(vmc, settings, exact_values(system))
+    return VariationalRun(vmc, settings, exact_values(system), observables_of(lattice), unit, "lattice spacing")
 
 
 def exact_values(system: "SpinSystem") -> dict[str, float]:

@@ -57,7 +57,10 @@ def test_correlations_and_structure_factors_are_drawn():
     axes = Figure().subplots(3)
     draw_correlations(axes[0], np.arange(1.0, 4), np.array([-0.4, 0.2, -0.1]), np.full(3, 0.01))
     assert axes[0].get_yscale() == "log"
-    draw_structure_factor(axes[1], nqs.Chain(6), np.arange(6.0))
+    draw_structure_factor(axes[1], np.arange(6.0))
     assert axes[1].lines[0].get_ydata()[-1] == 0.0  # the zone closes
-    draw_structure_factor(axes[2], nqs.Square(4, 3), np.arange(12.0).reshape(4, 3))
-    assert axes[2].images[0].get_array().shape == (3, 4)
+    values = np.arange(12.0).reshape(4, 3)
+    draw_structure_factor(axes[2], values)
+    image = np.asarray(axes[2].images[0].get_array())
+    np.testing.assert_array_equal(image[1], values[[2, 3, 0, 1, 2], 0])  # k_2 = 0: both edges of an even zone
+    np.testing.assert_array_equal(image[:, 2], values[0, [2, 0, 1]])  # k_1 = 0

@@ -1,0 +1,75 @@
+"""The experiments with spins on lattices: known values, and continuing to the same bits."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sameness import differences
+
+from neural.jit import COMPILED
+from runs import runner
+from runs.experiments import find
+from runs.plots import picture
+from runs.progress import Display
+
+pytestmark = pytest.mark.interpreted
+SMALL = {
+    "n_steps": 3,
+    "n_samples": 32,
+    "n_chains": 8,
+    "n_burn_in": 2,
+    "n_measure": 128,
+    "threads": 1,
+    "checkpoint": 0.0,
+}
+# Name, settings, and the exact energy; compiled only the first: its machine is also that of other tests.
+EXPERIMENTS = [
+    ("ising-chain", {"length": 4}, -5.22625185950551),
+    ("ising-square", {"length": 2, "h": 1.0}, None),
+    ("heisenberg-chain", {"length": 4}, -2.0),
+    ("heisenberg-square", {"length": 2, "wavefunction": "symmetric-rbm"}, -2.0),
+    ("j1j2-square", {"length": 2, "J2": 0.0}, -2.0),
+]
+
+
+class StopAt(Display):
+    """Sends Ctrl-C at the given record."""
+
+    def __init__(self, record: int) -> None:
+        self.left = record
+
+    def advance(self, progress):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def start(name: str, path: Path, display: Display, **settings):
+    experiment = find(name)
+    return runner.start(experiment, experiment.settings(**{**SMALL, **settings}), path, display)
+
+
+@pytest.mark.parametrize(("name", "settings", "exact"), EXPERIMENTS[:1] if COMPILED else EXPERIMENTS)
+def test_stopped_anywhere_it_continues_to_the_same_bits(name, settings, exact, tmp_path):
+    """Stops after the first step, after the last one, and in the measurement."""
+    whole = start(name, tmp_path / "whole.h5", Display(), **settings)
+    assert whole.status == "finished"
+    assert exact is None or whole.exact["energy"] == pytest.approx(exact, rel=1e-12)
+    assert whole.energy.z(whole.exact["energy"]) > -4  # variational
+    path = tmp_path / "stopped.h5"
+    assert start(name, path, StopAt(1), **settings).status == "interrupted"
+    assert runner.resume(path, StopAt(2)).status == "interrupted"
+    assert differences(runner.resume(path, Display()), whole) == []
+    assert len(picture(whole).axes) >= 7
+
+
+def test_correlations_and_structure_factors_in_the_file_agree(tmp_path):
+    """S(0) = N m^2 and S(pi) of a ring of 4 follow from the correlations."""
+    result = start("ising-chain", tmp_path / "ring.h5", Display(), length=4)
+    correlation, factors = result.profiles["correlation"], result.profiles["structure_factor"]
+    near, far = correlation.estimates.mean
+    np.testing.assert_array_equal(correlation.points("distance"), [1.0, 2.0])
+    np.testing.assert_allclose(factors.estimates.mean, [1 + 2 * near + far, 1 - far, 1 - 2 * near + far, 1 - far])
+    assert factors.estimates.mean[0] == pytest.approx(4 * result.measurement["squared_magnetisation"].estimate.mean)
