@@ -67,7 +67,7 @@ class Training(Iterator[Record]):
     record_every : steps for a record; one pass through the data, or 100 steps, unless given
     clip : the largest norm of a gradient; longer ones are scaled to it
     ema : decay of the average of the parameters, 0 for none; models sample and are validated with the average
-    patience : stop after so many records without a lower validation loss, with the parameters of the lowest
+    patience : stop after so many records without a lower validation loss; the end has the parameters of the lowest
     augment : a random symmetry, applied to every batch: (rows, generator) to rows
     device : "cpu", "cuda", ...
     precision : "full", or "mixed" with bfloat16 where there is a GPU
@@ -96,6 +96,7 @@ class Training(Iterator[Record]):
         precision: str = "full",
         seed: int = 0,
     ) -> None:
+        _check(batch_size, record_every, patience, validation)
         self.network, self.objectives, self.device = network, objectives, torch.device(device)
         self.autocast = _autocast(precision, self.device)
         dtype = next(network.parameters()).dtype
@@ -192,10 +193,10 @@ class Training(Iterator[Record]):
         return total / len(x)
 
     def _count(self, validation: float) -> None:
-        """How many records are behind the lowest loss; at the end of patience go back there."""
+        """How many records are behind the lowest loss; at the end go back there, where there is patience."""
         self.stale = 0 if validation < self.lowest else self.stale + 1
         self.lowest = min(self.lowest, validation)
-        if self.patience is not None and self.stale >= self.patience and self.best is not None:
+        if self.patience is not None and self.stopped and self.best is not None:
             self.network.load_state_dict(self.best)
             self.average = None
 
@@ -229,6 +230,13 @@ class Training(Iterator[Record]):
             self.average.restore(tensors(state["average"]))
         self.best = tensors(state["best"]) if "best" in state else None
         self.step, self.stale, self.lowest = int(state["step"]), int(state["stale"]), float(state["lowest"])
+
+
+def _check(batch_size: int, record_every: int | None, patience: int | None, validation: Any) -> None:
+    if batch_size < 1 or (record_every is not None and record_every < 1):
+        raise ValueError(f"expected batch_size and record_every >= 1, got {batch_size} and {record_every}")
+    if patience is not None and (patience < 1 or validation is None):
+        raise ValueError(f"expected patience >= 1, and validation rows for it; got {patience}")
 
 
 def _length(has_data: bool, n_epochs: int | None, n_steps: int | None, n_batches: int) -> int:
