@@ -38,7 +38,7 @@ LARGE_CASES = {"square_10_alpha_16_8192": (nqs.Square(10), 16, 8192)}  # for its
 KINDS = {"real": float, "complex": complex}
 
 
-def machine(name: str, kind: str) -> nqs.VMC:
+def machine(name: str, kind: str) -> Any:
     """Transverse-field chains at the critical point and square antiferromagnets, none yet trained."""
     lattice, alpha, n_samples = (CASES | LARGE_CASES)[name]
     if isinstance(lattice, nqs.Chain):
@@ -51,13 +51,13 @@ def machine(name: str, kind: str) -> nqs.VMC:
     return nqs.VMC(system, psi, proposal, optimizer, n_samples=n_samples, seed=1, n_burn_in=20)
 
 
-def first_step(name: str, kind: str, started: float) -> tuple[nqs.VMC, dict[str, Any]]:
+def first_step(name: str, kind: str, started: float) -> tuple[Any, dict[str, Any]]:
     vmc = machine(name, kind)
     step = next(vmc.steps(1))
     return vmc, {"first_step_s": time.time() - started, "solver": step.solver}
 
 
-def parts_of_a_step(vmc: nqs.VMC, repeats: int) -> dict[str, float]:
+def parts_of_a_step(vmc: Any, repeats: int) -> dict[str, float]:
     """Medians in seconds, after four more steps that are not counted."""
     for _ in vmc.steps(4):
         pass
@@ -75,7 +75,7 @@ def parts_of_a_step(vmc: nqs.VMC, repeats: int) -> dict[str, float]:
     return times | shares_of_peak(vmc, o, times)
 
 
-def log_derivatives(vmc: nqs.VMC) -> tuple[Jacobian, np.ndarray]:
+def log_derivatives(vmc: Any) -> tuple[Jacobian, np.ndarray]:
     recorded, _ = vmc._sample(vmc.samples_per_chain, rows=True)
     energies = recorded.energies.ravel()
     if vmc.psi.is_complex:
@@ -83,7 +83,7 @@ def log_derivatives(vmc: nqs.VMC) -> tuple[Jacobian, np.ndarray]:
     return jacobian(vmc.psi, recorded.rows.reshape(-1, row_size(vmc.psi))), energies
 
 
-def shares_of_peak(vmc: nqs.VMC, o: Jacobian, times: dict[str, float]) -> dict[str, float]:
+def shares_of_peak(vmc: Any, o: Jacobian, times: dict[str, float]) -> dict[str, float]:
     """Of the peaks in double and single precision on one thread.
 
     A flip ratio takes 3 operations for each hidden unit, c - (s t) h and its product with the others, 14 for complex
