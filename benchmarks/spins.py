@@ -105,7 +105,7 @@ def shares_of_peak(vmc: Any, o: Jacobian, times: dict[str, float]) -> dict[str, 
     return shares
 
 
-def matrix_product(dtype: type, size: int = 1024) -> float:
+def matrix_product(dtype: type, size: int = 1200) -> float:
     """Operations in a second of a product of square matrices on one thread."""
     a = np.random.default_rng(0).standard_normal((size, size)).astype(dtype)
     out = np.empty_like(a)

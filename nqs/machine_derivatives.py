@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy.linalg import get_blas_funcs
 
-from neural.blas import blas_threads
+from neural.blas import blas_threads, one_blas_thread
 from neural.jit import kernel
 from nqs.log_derivatives import Outer, precision
 
@@ -80,7 +80,7 @@ def _pair_moments(spins: np.ndarray, t: list[np.ndarray]) -> np.ndarray:
     Blocks of samples are shared among threads; their sum is the same for any number of them.
     """
     parts = [[each[start : start + SAMPLES] for each in (spins, *t)] for start in range(0, len(spins), SAMPLES)]
-    with ThreadPoolExecutor(blas_threads()) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(blas_threads()) as pool:
         return sum(pool.map(_block_moments, parts), np.zeros((), spins.dtype)) / len(spins)
 
 

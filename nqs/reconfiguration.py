@@ -34,7 +34,7 @@ from nqs.linear_solvers import Cholesky, Operator, conjugate_gradients
 from nqs.log_derivatives import Jacobian
 
 METHODS = ("auto", "parameters", "samples", "iterations")
-LARGE = 5e9  # multiplications, about 0.1 s on one core, from which BLAS uses all threads
+LARGE = 5e10  # multiplications, a second on one core, from which BLAS uses all threads
 ITERATIONS_EXPECTED = 60  # of conjugate gradients, for the choice of the cheapest method
 LARGEST = 2**27  # numbers of a matrix, half a gigabyte in single precision, from which it is not formed
 SINGLE = 0.5  # the time of a multiplication in single precision

@@ -55,7 +55,7 @@ def _rows(system, psi, bound, plan, *, exact=None, v_bound=None, seconds=120):
 def ising_chain_alpha_1():
     """Transverse-field chain, N = 40, h = 1, real parameters, alpha = 1: 1e-4."""
     system = nqs.TransverseFieldIsing(nqs.Chain(40))
-    plan = Plan(4000, rate=0.025, shifts=(1e-2, 1e-3))
+    plan = Plan(4000, rate=0.025, shifts=(1e-2, 1e-3), momentum=0.95)
     yield from _rows(system, nqs.SpinRBM(system, 1, dtype=float, seed=1), 1e-4, plan)
 
 
