@@ -60,7 +60,16 @@ def to_error(n_particles: int, make, n_steps: int = 60) -> dict[str, float]:
     time = seconds(lambda: vmc.chains.run(vmc.psi, recorded, N_SAMPLES), repeats=5)["median"] / (N_CHAINS * N_SAMPLES)
     energy = estimate(recorded.energies, warn=False)
     cost = energy.variance * energy.tau * time
-    return {"energy": energy.mean, "variance": energy.variance, "tau": energy.tau, "error_1e-3_s": cost / 1e-6}
+    figures = {"energy": energy.mean, "variance": energy.variance, "tau": energy.tau, "error_1e-3_s": cost / 1e-6}
+    return figures | tau_of_small_steps(dot, vmc.psi, vmc.chains.x)
+
+
+def tau_of_small_steps(dot, psi, x) -> dict[str, float]:
+    """Autocorrelation time in samples when one is taken after every move of one electron with the step 0.1."""
+    chains = Chains(x, nqs.Langevin(0.1), seed=2)
+    recorded = LocalEnergy.for_chains(dot, psi, len(x), 4000)
+    acceptance = chains.run(psi, recorded, 4000, 1)
+    return {"small_step_acceptance": acceptance, "small_step_tau": estimate(recorded.energies, warn=False).tau}
 
 
 def slater_pade(dot):

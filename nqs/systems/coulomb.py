@@ -9,10 +9,7 @@ from nqs.systems.distances import inverse_distances
 @kernel
 def coulomb(x):
     """sum_{i<j} 1 / |x_i - x_j| for a configuration x, shape (n_particles, n_dims)."""
-    energy = 0.0
-    for i in range(x.shape[0]):
-        energy += inverse_distances(x, i)
-    return energy
+    return inverse_distances(x)
 
 
 def classical_radius(n_particles: int, omega: float, n_dims: int) -> float:

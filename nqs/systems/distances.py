@@ -1,7 +1,7 @@
 """Loops over the particles of a configuration that the compiler can vectorise.
 
 A loop over the coordinates inside one over the particles would prevent it, and so does a stride that is not known at
-compile time: two and three dimensions have loops of their own.
+compile time: the coordinates come as ``columns``, shape (n_dims, n_particles).
 """
 
 import numpy as np
@@ -10,57 +10,49 @@ from neural.jit import kernel
 
 
 @kernel
-def squared_distances(x, position, first, last, out):
-    """out[j] = |x_j - position|^2 for first <= j < last and x of shape (n_particles, n_dims)."""
-    flat, n_dims = x.reshape(x.size), x.shape[1]
-    if n_dims == 2:
-        for j in range(np.uintp(first), np.uintp(last)):
-            out[j] = (flat[2 * j] - position[0]) ** 2 + (flat[2 * j + 1] - position[1]) ** 2
-    elif n_dims == 3:
-        for j in range(np.uintp(first), np.uintp(last)):
-            squared = (flat[3 * j] - position[0]) ** 2 + (flat[3 * j + 1] - position[1]) ** 2
-            out[j] = squared + (flat[3 * j + 2] - position[2]) ** 2
-    else:
-        for j in range(first, last):
-            out[j] = 0.0
-            for d in range(n_dims):
-                out[j] += (x[j, d] - position[d]) ** 2
+def set_columns(x, columns):
+    """columns = x^T"""
+    for i in range(x.shape[0]):
+        for d in range(x.shape[1]):
+            columns[d, i] = x[i, d]
 
 
 @kernel
-def subtract_weighted(weights, x, out):
-    """out_d -= sum_j weights_j x_jd."""
-    flat, n_dims = x.reshape(x.size), x.shape[1]
-    if n_dims == 2:
-        first, second = 0.0, 0.0
-        for j in range(np.uintp(0), np.uintp(x.shape[0])):
-            first += weights[j] * flat[2 * j]
-            second += weights[j] * flat[2 * j + 1]
-        out[0] -= first
-        out[1] -= second
-    else:
-        for d in range(n_dims):
-            total = 0.0
-            for j in range(x.shape[0]):
-                total += weights[j] * x[j, d]
-            out[d] -= total
+def squared_distances(columns, position, out):
+    """out[j] = |x_j - position|^2"""
+    first = columns[0]
+    for j in range(np.uintp(0), np.uintp(out.size)):
+        out[j] = (first[j] - position[0]) ** 2
+    for d in range(1, columns.shape[0]):
+        column = columns[d]
+        for j in range(np.uintp(0), np.uintp(out.size)):
+            out[j] += (column[j] - position[d]) ** 2
 
 
 @kernel
-def inverse_distances(x, i):
-    """sum_j<i 1 / |x_i - x_j|"""
-    flat, n_dims, total = x.reshape(x.size), x.shape[1], 0.0
-    if n_dims == 2:
-        for j in range(np.uintp(0), np.uintp(i)):
-            total += 1.0 / np.sqrt((flat[2 * j] - x[i, 0]) ** 2 + (flat[2 * j + 1] - x[i, 1]) ** 2)
-    elif n_dims == 3:
-        for j in range(np.uintp(0), np.uintp(i)):
-            squared = (flat[3 * j] - x[i, 0]) ** 2 + (flat[3 * j + 1] - x[i, 1]) ** 2
-            total += 1.0 / np.sqrt(squared + (flat[3 * j + 2] - x[i, 2]) ** 2)
-    else:
-        for j in range(i):
-            squared = 0.0
-            for d in range(n_dims):
-                squared += (x[i, d] - x[j, d]) ** 2
-            total += 1.0 / np.sqrt(squared)
+def subtract_weighted(weights, columns, out):
+    """out_d -= sum_j weights_j x_jd"""
+    for d in range(columns.shape[0]):
+        column, total = columns[d], 0.0
+        for j in range(np.uintp(0), np.uintp(column.size)):
+            total += weights[j] * column[j]
+        out[d] -= total
+
+
+@kernel
+def inverse_distances(x):
+    """sum_{i<j} 1 / |x_i - x_j| of a configuration x, shape (n_particles, n_dims)."""
+    n_particles, n_dims, total = x.shape[0], x.shape[1], 0.0
+    flat = x.reshape(x.size)
+    for i in range(1, n_particles):
+        if n_dims == 2:
+            first, second = x[i, 0], x[i, 1]
+            for j in range(np.uintp(0), np.uintp(i)):
+                total += 1.0 / np.sqrt((flat[2 * j] - first) ** 2 + (flat[2 * j + 1] - second) ** 2)
+        else:
+            for j in range(i):
+                squared = 0.0
+                for d in range(n_dims):
+                    squared += (x[i, d] - x[j, d]) ** 2
+                total += 1.0 / np.sqrt(squared)
     return total

@@ -7,7 +7,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import copy, kernel
 from nqs.log_derivatives import Dense
-from nqs.systems.distances import squared_distances
+from nqs.systems.distances import set_columns, squared_distances
 from nqs.systems.system import System, check_particles, check_positive, check_positive_integer
 from nqs.wavefunctions.determinants import fill_curvatures
 from nqs.wavefunctions.pair_product import equal_spins, spin_kinds
@@ -93,6 +93,7 @@ class _Work(NamedTuple):
     new_y: np.ndarray
     table: np.ndarray  # [i, :, j]: the numbers of a pair, (n_particles, 3, n_particles)
     row: np.ndarray  # those of the particle that is to be moved, at its new place
+    columns: np.ndarray  # x, (n_dims, n_particles)
     values: np.ndarray  # log |Slater|: now, proposed
     scale: np.ndarray  # 1 / l^2, for each kind
     jacobian: np.ndarray  # d y / d x, (n_particles, n_dims, n_particles n_dims)
@@ -110,6 +111,7 @@ def _(psi):
         np.empty((n, n_dims)),
         np.zeros((n, 3, n)),
         np.zeros((3, n)),
+        np.empty((n_dims, n)),
         np.zeros(2),
         np.exp(-2 * psi.log_length),
         np.empty((n, n_dims, n * n_dims)),
@@ -132,7 +134,7 @@ def _fill_row(psi, work, x, i, position, row):
     With r = x_i - x_j and s = r^2: dt/ds = -t^2 / l^2, and nabla^2 (eta r) = (4 s eta_ss + (2 D + 4) eta_s) r.
     """
     first_equal, last_equal = equal_spins(psi.slater, i)
-    squared_distances(x, position, 0, x.shape[0], row[ETA])
+    squared_distances(work.columns, position, row[ETA])
     _fill_range(psi, work, 0, 0, first_equal, position.size, row)
     _fill_range(psi, work, work.scale.size - 1, first_equal, last_equal, position.size, row)
     _fill_range(psi, work, 0, last_equal, x.shape[0], position.size, row)
@@ -161,6 +163,7 @@ def _fill_range(psi, work, kind, start, stop, n_dims, row):
 
 @refresh.register(Backflow)
 def _(psi, work, x):
+    set_columns(x, work.columns)
     for i in range(x.shape[0]):
         row = work.table[i]
         _fill_row(psi, work, x, i, x[i], row)
@@ -204,6 +207,8 @@ def _(psi, work, x, i, new):
     copy(work.new_y, work.y)
     copy(work.new.gradient, work.now.gradient)
     work.values[0] = work.values[1]
+    for d in range(new.size):
+        work.columns[d, i] = new[d]
     for k in range(work.row.shape[0]):
         for j in range(x.shape[0]):
             work.table[i, k, j] = work.row[k, j]

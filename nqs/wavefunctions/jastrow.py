@@ -70,9 +70,8 @@ def _(psi):
 
 
 @kernel
-def _fill_range(psi, coefficients, x, position, first, last, row):
+def _fill_range(psi, coefficients, first, last, row):
     """With u' = (u / r)^2 and u'' = -2 u' (u / r) / l: f' = f_u u' and f'' = f_uu u'^2 + f_u u''."""
-    squared_distances(x, position, first, last, row[VALUE])
     for j in range(np.uintp(first), np.uintp(last)):
         r = np.sqrt(row[VALUE, j] + TINY)
         ratio = 1.0 / (1.0 + r / psi.length)
@@ -87,16 +86,17 @@ def _fill_range(psi, coefficients, x, position, first, last, row):
         curvature = second_u * ratio**4 - 2.0 * slope * ratio / psi.length
         row[VALUE, j] = value
         row[PULL, j] = slope * inverse
-        row[LAPLACIAN, j] = 2.0 * (curvature + (position.size - 1) * slope * inverse)
+        row[LAPLACIAN, j] = 2.0 * (curvature + (psi.n_dims - 1) * slope * inverse)
 
 
 @fill_pairs.register(Jastrow)
-def _(psi, constants, x, i, position, row):
+def _(psi, work, x, i, position, row):
     first, last = equal_spins(psi, i)
-    opposite, equal = constants.coefficients[0], constants.coefficients[1]
-    _fill_range(psi, opposite, x, position, 0, first, row)
-    _fill_range(psi, equal, x, position, first, last, row)
-    _fill_range(psi, opposite, x, position, last, x.shape[0], row)
+    opposite, equal = work.constants.coefficients[0], work.constants.coefficients[1]
+    squared_distances(work.columns, position, row[VALUE])
+    _fill_range(psi, opposite, 0, first, row)
+    _fill_range(psi, equal, first, last, row)
+    _fill_range(psi, opposite, last, x.shape[0], row)
 
 
 @row_size.register(Jastrow)

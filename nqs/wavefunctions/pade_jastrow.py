@@ -81,11 +81,11 @@ def _(psi):
 
 
 @fill_pairs.register(PadeJastrow)
-def _(psi, constants, x, i, position, row):
+def _(psi, work, x, i, position, row):
     """f = a r t with t = 1 / (1 + b r), f' = a t^2 and f'' = -2 b a t^3."""
     spin = 0 if i < psi.n_up else 1
-    betas, slopes, n_dims = constants.beta[spin], constants.cusp[spin], position.size
-    squared_distances(x, position, 0, x.shape[0], row[VALUE])
+    betas, slopes, n_dims = work.constants.beta[spin], work.constants.cusp[spin], position.size
+    squared_distances(work.columns, position, row[VALUE])
     for j in range(np.uintp(0), np.uintp(x.shape[0])):
         r = np.sqrt(row[VALUE, j] + TINY)
         beta, t = betas[j], 1.0 / (1.0 + betas[j] * r)

@@ -155,12 +155,12 @@ def _fill_pair(psi, weights, products, output, first, second, row, j):
 
 
 @fill_pairs.register(PairNetwork)
-def _(psi, constants, x, i, position, row):
+def _(psi, work, x, i, position, row):
     first, last = equal_spins(psi, i)
     for j in range(x.shape[0]):
         if j != i:
             kind = 1 if first <= j < last else 0
-            weights, products = psi.weights[kind], constants.curvature[kind]
+            weights, products = psi.weights[kind], work.constants.curvature[kind]
             _fill_pair(psi, weights, products, psi.output[kind], position, x[j], row, j)
 
 

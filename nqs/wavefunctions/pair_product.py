@@ -13,7 +13,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh
 from neural.jit import generic, kernel
 from nqs.log_derivatives import Dense
-from nqs.systems.distances import subtract_weighted
+from nqs.systems.distances import set_columns, subtract_weighted
 from nqs.systems.system import SPINLESS
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
@@ -50,12 +50,13 @@ class PairWork(NamedTuple):
     constants: Any  # arrays that follow from the parameters
     table: np.ndarray  # [i, :, j]: the numbers of the pair, (n_particles, RADIAL or GENERAL, n_particles)
     row: np.ndarray  # those of the particle that is to be moved, at its new place
+    columns: np.ndarray  # the coordinates, (n_dims, n_particles)
 
 
 def pair_work(psi: PairProduct, constants: Any, numbers: int = RADIAL) -> PairWork:
     """A workspace with an empty table."""
     n = psi.n_particles
-    return PairWork(constants, np.zeros((n, numbers, n)), np.zeros((numbers, n)))
+    return PairWork(constants, np.zeros((n, numbers, n)), np.zeros((numbers, n)), np.empty((psi.n_dims, n)))
 
 
 def spin_kinds(n_particles: int, n_up: int) -> int:
@@ -64,7 +65,7 @@ def spin_kinds(n_particles: int, n_up: int) -> int:
 
 
 @generic
-def fill_pairs(psi: Any, constants: Any, x: np.ndarray, i: int, position: np.ndarray, row: np.ndarray) -> None:
+def fill_pairs(psi: Any, work: Any, x: np.ndarray, i: int, position: np.ndarray, row: np.ndarray) -> None:
     """The numbers of the pairs (i, j) for all j, with particle i at ``position``; row[:, i] is arbitrary."""
     ...
 
@@ -79,13 +80,14 @@ def equal_spins(psi, i):
 
 @kernel
 def _fill_row(psi, work, x, i, position, row):
-    fill_pairs(psi, work.constants, x, i, position, row)
+    fill_pairs(psi, work, x, i, position, row)
     for k in range(row.shape[0]):
         row[k, i] = 0.0
 
 
 @refresh.register(PairProduct)
 def _(psi, work, x):
+    set_columns(x, work.columns)
     for i in range(x.shape[0]):
         _fill_row(psi, work, x, i, x[i], work.table[i])
 
@@ -111,6 +113,8 @@ def _(psi, work, x, i, new):
 @accept.register(PairProduct)
 def _(psi, work, x, i, new):
     row, table = work.row, work.table
+    for d in range(new.size):
+        work.columns[d, i] = new[d]
     for k in range(row.shape[0]):
         for j in range(row.shape[1]):
             table[i, k, j] = row[k, j]
@@ -124,34 +128,34 @@ def _(psi, work, x, i, new):
 
 
 @kernel
-def _pull(x, position, row, out):
+def _pull(columns, position, row, out):
     """Add sum_j a_ij (x_i - x_j) + b_ij x_i, with x_i = position, to out."""
     total = 0.0
-    for j in range(x.shape[0]):
+    for j in range(row.shape[1]):
         total += row[PULL, j]
     if row.shape[0] == GENERAL:
-        for j in range(x.shape[0]):
+        for j in range(row.shape[1]):
             total += row[OWN, j]
-    for d in range(x.shape[1]):
+    for d in range(position.size):
         out[d] += total * position[d]
-    subtract_weighted(row[PULL], x, out)
+    subtract_weighted(row[PULL], columns, out)
 
 
 @drift.register(PairProduct)
 def _(psi, work, x, i, out):
-    _pull(x, x[i], work.table[i], out)
+    _pull(work.columns, x[i], work.table[i], out)
 
 
 @proposed_drift.register(PairProduct)
 def _(psi, work, x, i, new, out):
-    _pull(x, new, work.row, out)
+    _pull(work.columns, new, work.row, out)
 
 
 @gradient_laplacian.register(PairProduct)
 def _(psi, work, x, gradient):
     laplacian = 0.0
     for i in range(x.shape[0]):
-        _pull(x, x[i], work.table[i], gradient[i])
+        _pull(work.columns, x[i], work.table[i], gradient[i])
         for j in range(x.shape[0]):
             laplacian += work.table[i, LAPLACIAN, j]
     return 0.5 * laplacian

@@ -55,6 +55,7 @@ WAVE_FUNCTIONS: dict[str, Callable[[], nqs.WaveFunction]] = {
     "PadeJastrow bosons": lambda: nqs.PadeJastrow(TRAP, beta=0.7),
     "PadeJastrow two electrons": lambda: nqs.PadeJastrow(DOT),
     "PadeJastrow four electrons": lambda: nqs.PadeJastrow(FOUR_ELECTRONS)._replace(log_beta=np.array([0.1, -0.4])),
+    "PadeJastrow six electrons": lambda: shifted(nqs.PadeJastrow(SIX_ELECTRONS)),
     "Jastrow bosons": lambda: shifted(nqs.Jastrow(TRAP)),
     "Jastrow four electrons": lambda: shifted(nqs.Jastrow(FOUR_ELECTRONS, n_terms=2, length=0.8)),
     "PairNetwork bosons": lambda: nqs.PairNetwork(TRAP, n_hidden=4, seed=3, scale=0.5),
