@@ -42,17 +42,15 @@ def subtract_weighted(weights, columns, out):
 @kernel
 def inverse_distances(x):
     """sum_{i<j} 1 / |x_i - x_j| of a configuration x, shape (n_particles, n_dims)."""
-    n_particles, n_dims, total = x.shape[0], x.shape[1], 0.0
-    flat = x.reshape(x.size)
-    for i in range(1, n_particles):
-        if n_dims == 2:
-            first, second = x[i, 0], x[i, 1]
-            for j in range(np.uintp(0), np.uintp(i)):
-                total += 1.0 / np.sqrt((flat[2 * j] - first) ** 2 + (flat[2 * j + 1] - second) ** 2)
+    total = 0.0
+    for i in range(np.uintp(1), np.uintp(x.shape[0])):
+        if x.shape[1] == 2:
+            for j in range(np.uintp(0), i):
+                total += 1.0 / np.sqrt((x[i, 0] - x[j, 0]) ** 2 + (x[i, 1] - x[j, 1]) ** 2)
         else:
-            for j in range(i):
+            for j in range(np.uintp(0), i):
                 squared = 0.0
-                for d in range(n_dims):
+                for d in range(x.shape[1]):
                     squared += (x[i, d] - x[j, d]) ** 2
                 total += 1.0 / np.sqrt(squared)
     return total
