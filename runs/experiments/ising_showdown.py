@@ -14,7 +14,7 @@ from pydantic import Field
 from ..result import Measurement
 from ..style import COLOURS
 from .experiment import Experiment, Progress, Run
-from .families import BOUNDS, fit, make_model
+from .families import BOUNDS, fit, make_model, sampler
 from .settings import Settings
 from .trained import use_threads
 
@@ -57,7 +57,8 @@ class Contestant:
             self._make_machine()
         else:
             options: Any = dict(flip=True) if family == "made" else {}
-            options |= dict(n_probes=1, n_steps=20, prediction="v") if family == "diffusion" else {}
+            if family == "diffusion":
+                options = dict(n_probes=1, n_steps=20, prediction="v", sampler=sampler("ddpm", 200))
             self.model: Any = make_model(family, data, settings.width, settings.seed, **options)
             part = -(-settings.n_updates // N_RECORDS)
             symmetry: Any = dict(flip=family != "made", translation=True, validation=None)
