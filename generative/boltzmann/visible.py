@@ -4,9 +4,10 @@
 
     fit "exact"                to 20 spins: Newton's method on the likelihood, with all averages by enumeration
     fit "pseudo-likelihood"    any size: each spin given all others, a logistic regression, J symmetrised by its mean
+    fit "pcd"                  any size: gradient of the likelihood, with averages of the model over persistent chains
 
 Sources: H. C. Nguyen, R. Zecchina, J. Berg, Adv. Phys. 66, 197 (2017), eqs. (23), (98)-(102); pseudo-likelihood:
-P. Ravikumar, M. Wainwright, J. Lafferty, Ann. Stat. 38, 1287 (2010).
+P. Ravikumar, M. Wainwright, J. Lafferty, Ann. Stat. 38, 1287 (2010); persistent chains: T. Tieleman, ICML 2008.
 """
 
 import math
@@ -17,15 +18,21 @@ import numpy as np
 
 from generative.datasets.dataset import check_configurations
 from montecarlo.estimates import Estimate
+from neural.optimizers import Adam, CosineDecay, Optimizer
 
 Array = np.ndarray
 
 MOST_SPINS = 20  # of an enumeration
+PSEUDO_LIKELIHOOD_ROWS = 1000
 TOLERANCE = 1e-9  # of the largest gradient
 
 
 class Iteration(NamedTuple):
-    """One step: the objective in nats per configuration, and the largest component of its gradient."""
+    """One step: the objective in nats per configuration, and the largest component of its gradient.
+
+    The objective is the one that is maximised; for persistent chains, whose likelihood is not known, the
+    pseudo-likelihood of at most 1000 rows.
+    """
 
     step: int
     objective: float
@@ -75,23 +82,66 @@ class BoltzmannMachine:
         """``n`` configurations (n, n_visible), each from ``n_sweeps`` sweeps of heat bath of a chain of its own."""
         rng = np.random.default_rng(seed)
         s = rng.choice([-1.0, 1.0], size=(n, self.n_visible))
+        self._sweep(s, n_sweeps, rng)
+        return s
+
+    def _sweep(self, s: Array, n_sweeps: int, rng: np.random.Generator) -> None:
+        """Sweeps of heat bath, in place: p(s_i = 1 | others) = (1 + tanh(h_i + sum_j J_ij s_j)) / 2."""
         for _ in range(n_sweeps):
             for i in range(self.n_visible):
                 field = self.h[i] + s @ self.J[i]
-                s[:, i] = np.where(2.0 * rng.random(n) - 1.0 < np.tanh(field), 1.0, -1.0)
-        return s
+                s[:, i] = np.where(2.0 * rng.random(len(s)) - 1.0 < np.tanh(field), 1.0, -1.0)
 
-    def fit(self, train: Any, method: str = "auto", *, n_steps: int = 50, l2: float = 0.0) -> Iterator[Iteration]:
-        """Maximise the likelihood ("exact", to 20 spins) or the pseudo-likelihood by Newton's method; yields each step.
+    def fit(
+        self,
+        train: Any,
+        method: str = "auto",
+        *,
+        n_steps: int = 50,
+        l2: float = 0.0,
+        n_chains: int = 1000,
+        k: int = 1,
+        optimizer: Optimizer | None = None,
+        seed: Any = 0,
+    ) -> Iterator[Iteration]:
+        """Maximise the likelihood ("exact", to 20 spins, or "pcd") or the pseudo-likelihood; yields each step.
 
-        "auto" takes the exact likelihood where it can. ``l2`` is half the penalty of the squared couplings per
-        configuration, which data with fewer configurations than parameters needs.
+        "exact" and "pseudo-likelihood" take Newton's method; "auto" takes the exact likelihood where it can. ``l2`` is
+        half the penalty of the squared couplings per configuration, which data with fewer configurations than
+        parameters needs.
+
+        "pcd" moves ``n_chains`` chains by ``k`` sweeps of heat bath for each of ``n_steps`` updates of the
+        ``optimizer``, Adam with a rate that falls from 0.02 along a cosine unless given.
         """
-        if method not in ("auto", "exact", "pseudo-likelihood"):
-            raise ValueError(f'expected method "exact", "pseudo-likelihood" or "auto", got {method!r}')
+        if method not in ("auto", "exact", "pseudo-likelihood", "pcd"):
+            raise ValueError(f'expected method "exact", "pseudo-likelihood", "pcd" or "auto", got {method!r}')
+        if min(n_steps, n_chains, k) < 1:
+            raise ValueError(f"expected n_steps, n_chains and k >= 1, got {n_steps}, {n_chains} and {k}")
         s = check_configurations(train, self.n_visible, "spins", "training data").astype(np.float64)
+        if method == "pcd":
+            chains = np.random.default_rng(seed)
+            return self._fit_with_chains(
+                s, n_chains, k, n_steps, l2, optimizer or Adam(CosineDecay(0.02, n_steps)), chains
+            )
         exact = method == "exact" or (method == "auto" and self.n_visible <= MOST_SPINS // 2)
         return self._fit_exactly(s, n_steps, l2) if exact else self._fit_conditionals(s, n_steps, l2)
+
+    def _fit_with_chains(
+        self, s: Array, n_chains: int, k: int, n_steps: int, l2: float, optimizer: Optimizer, rng: np.random.Generator
+    ) -> Iterator[Iteration]:
+        """The gradient is <s>, <s s> of the data less that over the chains."""
+        n, pairs = self.n_visible, np.triu_indices(self.n_visible, 1)
+        data, rows = _means(s, pairs), s[:PSEUDO_LIKELIHOOD_ROWS]
+        chains, penalty = rng.choice([-1.0, 1.0], size=(n_chains, n)), np.repeat([0.0, l2], [n, len(pairs[0])])
+        parameters = np.concatenate([self.h, self.J[pairs]])
+        state = optimizer.init(parameters.size)
+        for step in range(1, n_steps + 1):
+            self._sweep(chains, k, rng)
+            gradient = data - _means(chains, pairs) - penalty * parameters
+            parameters, state = optimizer.update(parameters, -gradient, state)
+            self.h = parameters[:n].copy()
+            self._set_pairs(pairs, parameters[n:])
+            yield Iteration(step, float(self.pseudo_log_likelihood(rows).mean()), float(np.abs(gradient).max()))
 
     def _configurations(self) -> Array:
         n = self.n_visible
@@ -153,6 +203,11 @@ class BoltzmannMachine:
 def _features(s: Array, pairs: tuple[Array, Array]) -> Array:
     """s_i, and s_i s_j for all pairs."""
     return np.concatenate([s, s[:, pairs[0]] * s[:, pairs[1]]], axis=1)
+
+
+def _means(s: Array, pairs: tuple[Array, Array]) -> Array:
+    """The averages of ``_features`` over the rows."""
+    return np.concatenate([s.mean(axis=0), (s.T @ s / len(s))[pairs]])
 
 
 def _damped(step: Array, largest: float = 1.0) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from generative import BoltzmannMachine
+from generative import BoltzmannMachine, datasets
 from montecarlo.lattices import Square
 
 
@@ -85,3 +85,37 @@ def test_messages():
         BoltzmannMachine(3).fit(np.ones((4, 3)), "newton")
     with pytest.raises(ValueError, match="at least one spin"):
         BoltzmannMachine(0)
+
+
+def test_persistent_chains_find_the_maximum_of_the_likelihood():
+    """Averages over chains that move on change with every update; the noise falls with the rate."""
+    truth = spin_glass(3, (3, 3))
+    s = exact_samples(truth, 20_000, 1)
+    exact, found = BoltzmannMachine(9), BoltzmannMachine(9)
+    for _ in exact.fit(s, "exact"):
+        pass
+    *_, last = found.fit(s, "pcd", n_steps=1500, n_chains=500, seed=2)
+    assert last.step == 1500
+    assert np.sqrt(np.mean((found.J - exact.J) ** 2)) < 0.02
+    assert exact.log_likelihood(s).mean - found.log_likelihood(s).mean < 5e-3
+    assert last.objective == pytest.approx(found.pseudo_log_likelihood(s[:1000]).mean())
+
+
+def test_persistent_chains_of_many_spins():
+    """36 spins, for which nothing can be summed: the couplings of an Ising model at T = 4 are 1/4 for neighbours."""
+    data = datasets.ising((6, 6), 4.0, 20_000, seed=1, values="spins")
+    model = BoltzmannMachine(36)
+    for _ in model.fit(data.train, "pcd", n_steps=300, n_chains=200, seed=0):
+        pass
+    i, j = Square(6).edges.T
+    others = np.ones((36, 36), dtype=bool)
+    others[i, j] = others[j, i] = False
+    np.fill_diagonal(others, False)
+    assert abs(model.J[i, j].mean() - 0.25) < 0.01
+    assert abs(model.J[others].mean()) < 0.01
+    assert np.sqrt(np.mean(model.J[others] ** 2)) < 0.05
+
+
+def test_wrong_options_of_the_chains():
+    with pytest.raises(ValueError, match="n_chains"):
+        BoltzmannMachine(2).fit(np.ones((3, 2)), "pcd", n_chains=0)
