@@ -101,7 +101,7 @@ def inverse_ising() -> Iterator[Row]:
 
 @case
 def tomography() -> Iterator[Row]:
-    """A ground state of 10 spins from measurements: 1 - fidelity, its energy, and what variational Monte Carlo saves."""
+    """A ground state of 10 spins from measurements, and what it saves variational Monte Carlo."""
     run: Any = reconstruction.EXPERIMENT.start(reconstruction.TomographySettings())
     for phase in (run.training(), run.measuring()):
         for _ in phase:
