@@ -22,8 +22,12 @@ EIGHT_IN_3D = (32.9246, 32.6680, 1e-4)
 
 
 def _train(dot, psi, *, n_steps=300, n_samples=4096, n_measure=2**18, rate=0.1):
-    """The energy and the wave function after training, and the seconds both took."""
+    """The energy and the wave function after training, and the seconds both took.
+
+    The learning rate is a time in the units of the trap, 1 / omega.
+    """
     started = time.perf_counter()
+    rate /= float(dot.omega[0])
     optimizer = nqs.StochasticReconfiguration(CosineDecay(rate, n_steps, rate / 20), shift=1e-3)
     vmc = nqs.VMC(dot, psi, nqs.Langevin(), optimizer, n_samples=n_samples, seed=1)
     for _ in vmc.steps(n_steps):
