@@ -3,7 +3,8 @@
 256 chains, one sweep between samples. Every case runs in a process of its own, which tells: the median of a step and of
 its parts (sampling, local energies with log-derivatives, solve); the seconds from the start of the process to the end
 of the first step; the peak of its memory; and the share of the machine's peak that its arithmetic reaches, which a
-product of two matrices measures in the same process: of all threads for the flip ratios, of one for the solve.
+product of two matrices measures in the same process: of all threads for the flip ratios, of one for the solve (more
+than 1 is possible in the space of parameters, where several threads multiply pairs).
 
     python benchmarks/spins.py [CASE_KIND ...]     such as chain_40_alpha_1_1024_real
 """
