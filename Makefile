@@ -12,10 +12,12 @@ PIP := -m pip --disable-pip-version-check install --quiet
 DEMO ?=
 # Tests that run a second time as plain Python, without the compiler.
 INTERPRETED ?= tests -m interpreted
+# How the lessons of the gallery are run, half an hour in full: make docs GALLERY=--quick.
+GALLERY ?=
 # Names of accuracy checks: make verify CASES="eigenstate dot".
 CASES ?=
 
-.PHONY: demo test verify bench bench-peers lint clean
+.PHONY: demo test verify bench bench-peers docs lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/born run quantum-dot --out results/quantum-dot.h5 --overwrite $(DEMO)
@@ -33,6 +35,12 @@ bench: $(INSTALLED)
 
 bench-peers: $(INSTALLED) $(PEERS_INSTALLED)
 	@for script in benchmarks/peers/*.py; do PYTHONPATH=. $(PEERS)/bin/python $$script || exit 1; done
+
+docs: $(INSTALLED)
+	$(BIN)/python $(PIP) --constraint constraints.txt --no-build-isolation --editable ".[docs]"
+	PYTHONPATH=. $(BIN)/python docs/gallery.py $(GALLERY)
+	$(BIN)/python -m sphinx -q -W docs docs/_build/html
+	@echo "see docs/_build/html/gallery.html"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -62,6 +62,7 @@ def _read(file: h5py.File) -> Result:
         status=_text(file, "status"),
         failure=_text(file, "failure"),
         warnings=[str(text) for text in _json(file, "warnings", list)],
+        notes=[str(text) for text in _json(file, "notes", list)] if "notes" in file.attrs else [],
         created=_text(file, "created"),
         versions=_json(file, "versions"),
         exact={name: float(value) for name, value in _json(file, "exact").items()},

@@ -30,6 +30,7 @@ def summary(result: Result) -> str:
         lines.extend(f"{word:{width}}{bound:.10g}" for word, bound in bounds.items() if bound is not None)
     for name, profile in result.profiles.items():
         lines.append(f"{_label(name):{width}}{profile.estimates} {profile.unit}".rstrip())
+    lines.extend(result.notes)
     lines.extend(f"warning: {text}" for text in result.warnings)
     return "\n".join(lines)
 
@@ -70,6 +71,8 @@ def report(result: Result) -> str:
         "## Versions\n",
         _table(("package", "version"), result.versions.items()),
     ]
+    if result.notes:
+        parts[4:4] = ["\n".join(f"    {text}" for text in result.notes) + "\n"]
     if result.warnings:
         parts[2:2] = ["## Warnings\n", "\n".join(f"- {text}" for text in result.warnings) + "\n"]
     return "\n".join(parts)

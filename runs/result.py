@@ -61,7 +61,8 @@ class Result:
     """One run: what was asked, what came out, and what is needed to continue.
 
     ``trace`` maps names to arrays of shape (n_steps,), ``references`` maps methods to their energies, ``state`` is a
-    tree of arrays and numbers or None before the first save.
+    tree of arrays and numbers or None before the first save. ``notes`` are lines of
+    text that were found, such as equations.
     """
 
     experiment: str
@@ -72,6 +73,7 @@ class Result:
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     exact: dict[str, float] = field(default_factory=dict)
     trace: dict[str, np.ndarray] = field(default_factory=dict)
     references: dict[str, Reference] = field(default_factory=dict)

@@ -102,6 +102,7 @@ def _drive(run: Run, recorder: Recorder, display: Display, interrupts: Interrupt
             measured, result.samples = run.measurements(), dict(run.samples())
             result.measurement = {name: each for name, each in measured.items() if isinstance(each, Measurement)}
             result.profiles = {name: each for name, each in measured.items() if isinstance(each, Profile)}
+            result.notes = list(getattr(run, "notes", ()))
             recorder.save("finished", run.state())
         except RunFailed as error:
             raise RunFailed(f"{error}\nonce it can be written, continue with: born resume {recorder.path}") from error

@@ -1,7 +1,8 @@
 """The result file, version 1: HDF5 that xarray and netCDF-4 can read.
 
     /            format="born-result", format_version, experiment, config (JSON), seed, versions (JSON), created,
-                 status, failure, warnings (JSON), exact (JSON), references (JSON)
+                 status, failure, warnings (JSON), notes (JSON), exact (JSON),
+                 references (JSON)
     /trace       one resizable column per quantity along the dimension ``step``
     /measurement one group per quantity: value, error, tau, r_hat, n_eff, unit; where known exact, least, most;
                  of densities and the like arrays, with their axes
@@ -105,6 +106,7 @@ def _header(result: Result) -> dict[str, Any]:
         "status": result.status,
         "failure": result.failure,
         "warnings": json.dumps(result.warnings),
+        "notes": json.dumps(result.notes),
         "exact": json.dumps(result.exact),
         "references": json.dumps(result.references),
     }

@@ -19,4 +19,10 @@ LESSONS = {
         "a network told the pendulum's equation, and g from ten points",
     ),
     "digits-cnn": ("runs.lessons.digits_cnn", "a convolutional network reads digits"),
+    "phase-transition": ("runs.lessons.phase_transition", "a network finds T_c where it is unsure"),
+    "events": ("runs.lessons.events", "signal against background by three classifiers"),
+    "sequence-rnn": ("runs.lessons.sequence_rnn", "an LSTM and a transformer continue a swing"),
+    "tracks-gnn": ("runs.lessons.tracks_gnn", "which hits of a detector belong to one particle"),
+    "pendulum-autoencoder": ("runs.lessons.pendulum_autoencoder", "how many numbers a picture holds; cleaning it"),
+    "pendulum-sindy": ("runs.lessons.pendulum_sindy", "an equation of motion from pictures"),
 }

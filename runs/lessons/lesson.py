@@ -9,7 +9,7 @@ def learn(settings) -> Records:
 ``EXPERIMENT = lesson(NAME, Settings, learn, draw)``, where ``draw(result, figure)`` draws the picture.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -51,10 +51,11 @@ def printed(value: Any, digits: str) -> Finding:
 
 
 class Outcome(NamedTuple):
-    """The end of a lesson: ``findings`` by name, and ``arrays`` worth keeping or drawing."""
+    """The end of a lesson: ``findings`` by name, ``arrays`` to keep or draw, and lines of text such as equations."""
 
     findings: Mapping[str, Finding]
     arrays: Mapping[str, np.ndarray]
+    notes: Sequence[str] = ()
 
 
 Records = Generator[Progress, None, Outcome]
@@ -104,6 +105,11 @@ class LessonRun:
 
     def samples(self) -> dict[str, np.ndarray]:
         return {name: np.asarray(array) for name, array in self.outcome.arrays.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        """Lines of text that belong to the result."""
+        return list(self.outcome.notes)
 
     def state(self) -> dict[str, Any]:
         return {"step": self.step}

@@ -1,6 +1,6 @@
 """Principal components beside linear and nonlinear autoencoders."""
 
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -32,23 +32,6 @@ class PCAAutoencoder(LessonSettings):
     width: int = Field(48, ge=1, le=1000, description="of the hidden layers of the nonlinear autoencoder")
 
 
-class Components(NamedTuple):
-    """The mean of the data and its principal components in rows, the largest variance first."""
-
-    mean: np.ndarray
-    vectors: np.ndarray
-
-    @classmethod
-    def of(cls, x: np.ndarray) -> "Components":
-        """From the singular values of the centred data."""
-        return cls(x.mean(axis=0), np.linalg.svd(x - x.mean(axis=0), full_matrices=False)[2])
-
-    def rebuilt(self, x: np.ndarray, d: int) -> np.ndarray:
-        """x from its projections on the first d components."""
-        v = self.vectors[:d]
-        return self.mean + (x - self.mean) @ v.T @ v
-
-
 def error(x: np.ndarray, y: np.ndarray) -> float:
     """mean |x - y|^2 over the variance of x."""
     return float(np.sum((x - y) ** 2) / np.sum((x - x.mean(axis=0)) ** 2))
@@ -70,6 +53,7 @@ def autoencoder(x: np.ndarray, d: int, settings: PCAAutoencoder, linear: bool = 
 def learn(settings: PCAAutoencoder) -> Records:
     """Spins first, then errors against the number of latent numbers for digits and frames."""
     from generative.datasets import digits, ising, pendulum_frames
+    from neural.components import PrincipalComponents
 
     temperatures = np.linspace(1.5, 3.5, 9).tolist()
     lattice = (settings.n_spins, settings.n_spins)
@@ -80,7 +64,7 @@ def learn(settings: PCAAutoencoder) -> Records:
     data = {"digits": digits(binarise=False, seed=settings.seed), "frames": frames}
     for k, (name, each) in enumerate(data.items()):
         x, x_test = each.train.astype(np.float64), each.test.astype(np.float64)
-        components, rows = Components.of(x), []
+        components, rows = PrincipalComponents.of(x), []
         for done, d in enumerate(SIZES, start=1):
             net = autoencoder(x - components.mean, d, settings)
             curved = error(x_test, components.mean + net(x_test - components.mean))
@@ -94,7 +78,9 @@ def learn(settings: PCAAutoencoder) -> Records:
 
 def of_spins(x: np.ndarray, settings: PCAAutoencoder) -> tuple[dict[str, Finding], dict[str, np.ndarray]]:
     """The first component against the magnetisation, and the linear autoencoder against the components."""
-    components = Components.of(x)
+    from neural.components import PrincipalComponents
+
+    components = PrincipalComponents.of(x)
     first = components.vectors[0] * np.sign(components.vectors[0].sum())
     projection, magnetisation = (x - components.mean) @ first, x.mean(axis=1)
     net = autoencoder(x - components.mean, 1, settings, linear=True)

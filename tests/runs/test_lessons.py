@@ -189,3 +189,48 @@ def test_the_first_component_of_spins_is_the_magnetisation(quickly):
 
 def test_the_edge_filter_gives_the_slope_of_a_ramp(quickly):
     assert values(quickly("digits-cnn"))["edge_of_a_ramp"] == pytest.approx(2.0, abs=1e-15)
+
+
+def test_the_lorenz_system_is_found_from_its_series(quickly):
+    found = values(quickly("pendulum-sindy"))
+    for name, exact in (("y_in_equation_1", 10.0), ("x_in_equation_2", 28.0), ("z_in_equation_3", -8 / 3)):
+        assert found[f"lorenz_{name}"] == pytest.approx(exact, abs=1e-4)
+    assert found["lorenz_terms"] == 7
+    assert quickly("pendulum-sindy").notes[0].startswith("z'' = ")
+
+
+def test_the_area_under_the_curve_of_known_distributions(quickly):
+    measured = quickly("events").measurement
+    assert abs(measured["auc_normal"].estimate.z(measured["auc_normal"].exact or 0.0)) < 4
+    assert measured["auc_of_peer"].estimate.mean == pytest.approx(measured["auc_of_peer"].exact, abs=1e-12)
+
+
+def test_the_products_of_a_decay_have_the_mass_of_the_resonance(monkeypatch):
+    from runs.lessons import events
+
+    monkeypatch.setattr(events, "RESOLUTION", 0.0)
+    x = events.signal(np.random.default_rng(0), 1000)
+    np.testing.assert_allclose(events.mass(x), events.MASS, rtol=1e-9)
+
+
+def test_hits_of_a_track_lie_on_the_track_and_all_its_edges_are_candidates():
+    from runs.lessons.tracks_gnn import RADII, event
+
+    for n in (5, 40):
+        one = event(np.random.default_rng(n), n)
+        assert one.hits.shape == (8 * n, 3)
+        np.testing.assert_array_equal(np.sort(np.unique(one.hits[:, 0])), RADII)
+        assert one.labels.sum() == 7 * n
+        radii = one.hits[one.edges, 0]
+        assert np.all(radii[:, 0] < radii[:, 1])
+
+
+def test_where_the_answers_fall_through_one_half():
+    from runs.lessons.phase_transition import falls_through_half, line
+
+    t = np.array([2.0, 2.2, 2.4])
+    assert falls_through_half(t, np.array([0.9, 0.7, 0.3])) == pytest.approx(2.3)
+    assert falls_through_half(t, np.ones(3)) == 2.4
+    x = np.array([0.125, 0.0625, 0.03125])
+    value, _, slope = line(x, 2.269 + 0.5 * x, np.full(3, 0.01))
+    assert (value, slope) == (pytest.approx(2.269), pytest.approx(0.5))
