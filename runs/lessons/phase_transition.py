@@ -26,7 +26,7 @@ class PhaseTransition(LessonSettings):
     Source: J. Carrasquilla, R. G. Melko, Nature Physics 13, 431 (2017); L. Onsager, Phys. Rev. 65, 117 (1944).
     """
 
-    QUICK: ClassVar = {"sizes": (4, 8), "n_samples": 100, "n_networks": 2, "n_epochs": 2}
+    QUICK: ClassVar = {"sizes": (4, 8), "n_samples": 40, "n_networks": 2, "n_epochs": 2}
 
     sizes: tuple[int, ...] = Field((8, 16, 32), min_length=2, description="sides of the lattices")
     n_samples: int = Field(600, ge=20, description="configurations at each temperature and for each network")
