@@ -78,7 +78,9 @@ class Units(NamedTuple):
         """The unit of an observable of particles."""
         powers = {"squared_radius": 2, "pair_distance": 1, "density": -min(n_dims, 2)}
         power = -n_dims if name.startswith(("radial_density", "pair_correlation")) else powers.get(name, 0)
-        return self.energy if not power or self.energy == self.length else f"{self.length}^{power}"
+        if not power or self.energy == self.length:
+            return self.energy
+        return self.length if power == 1 else f"{self.length}^{power}"
 
 
 ATOMIC, NATURAL = Units("hartree", "bohr"), Units("hbar = m = 1", "hbar = m = 1")

@@ -149,7 +149,7 @@ def test_references_stand_beside_the_energy():
 def test_units_of_observables():
     names = ["kinetic", "squared_radius", "pair_distance", "density", "radial_density_up", "pair_correlation_equal"]
     found = [ATOMIC.of(name, 3) for name in names]
-    assert found == ["hartree", "bohr^2", "bohr^1", "bohr^-2", "bohr^-3", "bohr^-3"]
+    assert found == ["hartree", "bohr^2", "bohr", "bohr^-2", "bohr^-3", "bohr^-3"]
     assert {NATURAL.of(name, 3) for name in names} == {"hbar = m = 1"}
 
 
