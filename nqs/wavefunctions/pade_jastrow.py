@@ -69,15 +69,16 @@ def cusps(n_dims: int) -> np.ndarray:
 class _Constants(NamedTuple):
     beta: np.ndarray  # [s, j]: of a particle with the spin s (0 up, 1 down) and particle j, (2, n_particles)
     cusp: np.ndarray  # likewise
-    kind: np.ndarray  # likewise: 0 for opposite, 1 for equal spins
+    opposite: np.ndarray  # likewise: beta / cusp for opposite, 0 for equal spins
+    equal: np.ndarray  # likewise, the other way round
 
 
 @workspace.register(PadeJastrow)
 def _(psi):
     up = np.arange(psi.n_particles) < psi.n_up
     kind = np.stack([up, ~up]).astype(np.int64) * (psi.n_up != SPINLESS)
-    beta = np.broadcast_to(np.exp(psi.log_beta), (2,))
-    return pair_work(psi, _Constants(beta[kind], cusps(psi.n_dims)[kind], kind))
+    beta, cusp = np.broadcast_to(np.exp(psi.log_beta), (2,))[kind], cusps(psi.n_dims)[kind]
+    return pair_work(psi, _Constants(beta, cusp, beta / cusp * (1 - kind), beta / cusp * kind))
 
 
 @fill_pairs.register(PadeJastrow)
@@ -105,13 +106,12 @@ def _(psi, work, x, row):
     """d log psi / d log beta = - sum_{i<j} a beta r^2 t^2 = - sum_{i<j} f^2 beta / a."""
     opposite, equal = 0.0, 0.0
     for i in range(x.shape[0]):
-        spin = 0 if i < psi.n_up else 1
-        beta, cusp, kind = work.constants.beta[spin], work.constants.cusp[spin], work.constants.kind[spin]
+        spin, values = 0 if i < psi.n_up else 1, work.table[i, VALUE]
+        first, second = work.constants.opposite[spin], work.constants.equal[spin]
         for j in range(np.uintp(0), np.uintp(x.shape[0])):
-            value = work.table[i, VALUE, j]
-            term = value * value * beta[j] / cusp[j]
-            opposite += term * (1 - kind[j])
-            equal += term * kind[j]
+            square = values[j] * values[j]
+            opposite += square * first[j]
+            equal += square * second[j]
     row[0] = -0.5 * (opposite if row.size == 2 else opposite + equal)
     if row.size == 2:
         row[1] = -0.5 * equal
