@@ -20,7 +20,8 @@ class Bits(nn.Module):
 
     def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
         """Nats, summed over features, for x (..., n_features)."""
-        return (x * h - F.softplus(h)).sum(-1)
+        x, h = torch.broadcast_tensors(x, h)
+        return F.binary_cross_entropy_with_logits(h, x, reduction="none").sum(-1).neg()
 
     def mean(self, h: Tensor) -> Tensor:
         """The expectation of x."""

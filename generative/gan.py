@@ -197,7 +197,7 @@ class GAN(TorchModel):
             self._warned = True
             warnings.warn(
                 f"step {batch.step}: samples cover {found.coverage:.2f} of the data; the generator has collapsed: "
-                'lower the learning rate, or take loss="wasserstein"',
+                'lower the learning rate, or take loss="wasserstein" and a larger n_critic',
                 CollapseWarning,
                 stacklevel=2,
             )

@@ -104,10 +104,11 @@ class VAE(TorchModel):
         mean, log_variance = self.posterior(batch.x, batch.condition)
         noise = torch.randn(mean.shape, generator=batch.generator, device=mean.device, dtype=mean.dtype)
         h = self.decoder(mean + torch.exp(0.5 * log_variance) * noise, condition=batch.condition)
-        log_p = self.decoded.log_prob(batch.x, h).mean()
-        kl = gaussian_kl(mean, log_variance).sum() / len(mean)
+        log_p, kl = self.decoded.log_prob(batch.x, h).sum(), gaussian_kl(mean, log_variance).sum()
         beta = self.beta * min(1.0, batch.progress / self.warm_up) if self.warm_up else self.beta
-        return beta * kl - log_p, {"elbo": log_p - kl, "kl": kl, **self._watch(batch, mean)}
+        loss = (kl if beta == 1 else beta * kl) - log_p
+        numbers = {"elbo": (log_p.detach() - kl.detach()) / len(mean), "kl": kl.detach() / len(mean)}
+        return loss / len(mean), numbers | self._watch(batch, mean)
 
     def _watch(self, batch: Batch, mean: Tensor) -> dict[str, Tensor]:
         if batch.step % WATCH_EVERY or len(mean) < 2:
