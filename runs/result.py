@@ -61,8 +61,8 @@ class Result:
     """One run: what was asked, what came out, and what is needed to continue.
 
     ``trace`` maps names to arrays of shape (n_steps,), ``references`` maps methods to their energies, ``state`` is a
-    tree of arrays and numbers or None before the first save. ``notes`` are lines of
-    text that were found, such as equations.
+    tree of arrays and numbers or None before the first save. ``notes`` are lines of text
+    that were found, such as equations.
     """
 
     experiment: str

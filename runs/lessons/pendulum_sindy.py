@@ -35,7 +35,8 @@ class PendulumSINDy(LessonSettings):
     through 24 principal components; ten restarts are trained at once. The Lorenz system is found from its series.
 
     Source: K. Champion, B. Lusch, J. N. Kutz, S. L. Brunton, PNAS 116, 22445 (2019); G. C. de Miranda et al. (2025),
-    arXiv:2505.13042, section III.4, eqs. (34)-(44), who find the equation in 8 of 10 restarts.
+    arXiv:2505.13042, section III.4, eqs. (34)-(44), who find the equation in 8 of 10 restarts. With the seed 1 it is
+    found here in 7; two more keep a term in z beside the sine and one a constant.
     """
 
     QUICK: ClassVar = {"n_steps": 60, "n_restarts": 2, "n_trajectories": 10}
