@@ -45,7 +45,8 @@ def two_electrons_at_every_frequency():
     """The default wave function within 1e-4 of exact, and its virial: 2 T - 2 V_trap + V_int vanishes."""
     for (n_dims, omega), exact in TWO_ELECTRONS.items():
         dot = nqs.QuantumDot(2, n_dims, omega)
-        measured = _train(dot, nqs.default_wavefunction(dot, seed=1), observables={"virial": virial(dot)})
+        psi, rate = nqs.default_wavefunction(dot, seed=1), 0.2 / omega  # a step is a time, in units of 1 / energy
+        measured = _train(dot, psi, rate=rate, observables={"virial": virial(dot)})
         name, found = f"{n_dims}D, omega = {omega}", measured.observables["virial"]
         yield from _rows(name, measured.energy, exact, 1e-4)
         yield Row(f"{name}: virial", found.mean / exact, found.error / exact, 0.0, limit=4)
