@@ -150,9 +150,14 @@ class GAN(TorchModel):
     def objectives(self, learning_rate: float | Schedule) -> list[Objective]:
         betas = (0.5, 0.9)
         critic, made = list(self.critic.parameters()), list(self.generator.parameters())
+
+        def slower(update: int) -> float:
+            """A schedule counts the updates of its objective; so both rates are those of one step."""
+            return learning_rate(update * self.n_critic) if callable(learning_rate) else learning_rate
+
         return [
             Objective("critic", self.critic_loss, critic, learning_rate, betas=betas),
-            Objective("generator", self.generator_loss, made, learning_rate, self.n_critic, betas),
+            Objective("generator", self.generator_loss, made, slower, self.n_critic, betas),
         ]
 
     def critic_loss(self, batch: Batch) -> Tensor:

@@ -177,3 +177,9 @@ def test_samples_do_not_depend_on_how_many_are_drawn(values):
 def test_arguments_are_checked():
     with pytest.raises(ValueError, match="names non-saturating, hinge, wasserstein"):
         GAN((2,), loss="least squares")
+
+
+def test_generator_and_critic_follow_one_schedule():
+    critic, made = GAN((2,), n_critic=5).objectives(lambda step: 1.0 - step / 100)
+    for step in (4, 49, 99):  # the generator learns at every fifth step
+        assert made.rate(step) == pytest.approx(critic.rate(step - 4))
