@@ -93,11 +93,14 @@ def heisenberg_chain_40():
 
 @case
 def heisenberg_square_4():
-    """Heisenberg antiferromagnet, 4x4, four filters under all symmetries: 1e-5."""
+    """Heisenberg antiferromagnet, 4x4, eight filters under all symmetries: 1e-5.
+
+    Summed over all configurations, training with four filters ends at 1.1e-5 (seed 1), with eight at 1e-8.
+    """
     lattice = nqs.Square(4)
     system = nqs.Heisenberg(lattice)
-    psi = nqs.SymmetricRBM(system, 4, permutations=lattice.symmetries, dtype=float, seed=1)
-    yield from _rows(system, psi, 1e-5, Plan(2500, rate=0.025, n_measure=2**18))
+    psi = nqs.SymmetricRBM(system, 8, permutations=lattice.symmetries, dtype=float, seed=1)
+    yield from _rows(system, psi, 1e-5, Plan(1000))
 
 
 @case
