@@ -24,7 +24,7 @@ demo: $(INSTALLED)
 	$(BIN)/born plot results/quantum-dot.h5 results/quantum-dot.png
 
 test: $(INSTALLED)
-	OPENBLAS_NUM_THREADS=1 NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(INTERPRETED)
+	OPENBLAS_NUM_THREADS=1 NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(INTERPRETED) --numprocesses 2 --dist loadfile
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 verify: $(INSTALLED)

@@ -13,5 +13,5 @@ def assert_second_order(approximation: Callable[[float], np.ndarray], exact: np.
 
     A wrong ``exact`` leaves an error that does not fall at all.
     """
-    errors = [np.linalg.norm(approximation(h) - exact) for h in STEP_SIZES]
+    errors = np.array([np.linalg.norm(approximation(h) - exact) for h in STEP_SIZES])
     assert np.polyfit(np.log(STEP_SIZES), np.log(errors), 1)[0] == pytest.approx(2, abs=0.05)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from runs.experiments import find
 from runs.hdf5 import read_tree, write_tree
-from runs.result import Result
+from runs.result import Measurement, Result
 
 PLANE = {"n_updates": 200, "n_data": 1000, "n_measure": 200, "width": 16, "sampler_steps": 5, "n_grid": 10}
 FAMILIES = ["rbm", "vae", "diffusion"]
@@ -59,7 +59,8 @@ def test_it_measures_draws_and_continues_to_the_same_bits(tmp_path, name, fields
     for key, value in whole.samples().items():
         np.testing.assert_array_equal(resumed.samples()[key], value)
     config = settings.model_dump(mode="json")
-    result = Result(name, config, 1, "finished", exact=dict(whole.exact), measurement=dict(whole.measurements()))
+    measured = {key: each for key, each in whole.measurements().items() if isinstance(each, Measurement)}
+    result = Result(name, config, 1, "finished", exact=dict(whole.exact), measurement=measured)
     result.samples, result.trace = dict(whole.samples()), {"loss": np.ones(3)}
     figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)

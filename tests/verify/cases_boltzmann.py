@@ -102,7 +102,7 @@ def inverse_ising() -> Iterator[Row]:
 @case
 def tomography() -> Iterator[Row]:
     """A ground state of 10 spins from measurements, and what it saves variational Monte Carlo."""
-    run: Any = reconstruction.EXPERIMENT.start(reconstruction.TomographySettings())
+    run: Any = reconstruction.EXPERIMENT.start(reconstruction.TomographySettings.model_validate({}))
     for phase in (run.training(), run.measuring()):
         for _ in phase:
             pass

@@ -108,6 +108,7 @@ def two_electrons_of_either_spin():
             for omega in (1.0, 0.1):
                 dot = nqs.QuantumDot(2, n_dims, omega, n_up=n_up)
                 exact, name = dot.exact_energy, f"{n_dims}D, omega = {omega}, {n_up} up"
+                assert exact is not None
                 energy, _, _ = _train(dot, nqs.default_wavefunction(dot, seed=1), n_steps=200)
                 yield Row(name, energy.mean / exact - 1, 0, 1e-4, limit=0, below=True)
                 yield Row(f"{name}: relative error bar", energy.error / exact, 0, 1e-4, limit=0, below=True)

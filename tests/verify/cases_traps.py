@@ -69,6 +69,7 @@ def two_electrons():
     for n_dims, omega in ((2, 1.0), (2, 0.5), (2, 0.1), (3, 1.0), (3, 0.5)):
         dot = nqs.QuantumDot(2, n_dims, omega)
         name, exact = f"RBM x Pade, {n_dims}D, omega = {omega}", dot.exact_energy
+        assert exact is not None
         energy, seconds = _train(dot, nqs.GaussianRBM(dot, n_hidden=8, seed=1) * nqs.PadeJastrow(dot))
         limit = 3.0005 if (n_dims, omega) == (2, 1.0) else exact * (1 + 3e-4)
         yield Row(name, energy.mean, energy.error, limit, limit=0, below=True)
