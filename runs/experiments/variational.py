@@ -30,7 +30,11 @@ class TrainingSettings(Settings):
         default="sr", description="sr: stochastic reconfiguration"
     )
     learning_rate: float = Field(
-        default=0.1, gt=0, le=100, allow_inf_nan=False, description="size of an optimizer step"
+        default=0.1,
+        gt=0,
+        le=100,
+        allow_inf_nan=False,
+        description="size of an optimizer step; of sr in units of 1 / omega",
     )
     final_learning_rate: float = Field(
         default=0.01, gt=0, le=100, allow_inf_nan=False, description="reached along half a cosine at the last step"
@@ -194,7 +198,7 @@ def variational(system: "System", settings: Any) -> "nqs.VMC":
         system,
         wave_function(system, settings),
         SAMPLERS[settings.sampler](nqs),
-        optimizer(settings),
+        optimizer(settings, system),
         n_samples=settings.n_samples,
         n_chains=settings.n_chains,
         seed=settings.seed,
@@ -244,12 +248,18 @@ def wave_function(system: "System", settings: Any) -> Any:
     return first
 
 
-def optimizer(settings: TrainingSettings) -> Any:
-    """The optimizer of the settings, with a cosine schedule of the learning rate."""
+def optimizer(settings: TrainingSettings, system: "System") -> Any:
+    """The optimizer of the settings, with a cosine schedule of the learning rate.
+
+    A step of stochastic reconfiguration is one in imaginary time: the same for every trap in units of 1 / omega, of the
+    steepest axis where there are several.
+    """
     import nqs
     from neural.optimizers import Adam, CosineDecay, GradientDescent
 
-    rate = CosineDecay(settings.learning_rate, max(1, settings.n_steps - 1), settings.final_learning_rate)
+    unit = 2 * float(system.length.min()) ** 2 if settings.optimizer == "sr" else 1.0
+    first, last = unit * settings.learning_rate, unit * settings.final_learning_rate
+    rate = CosineDecay(first, max(1, settings.n_steps - 1), last)
     if settings.optimizer == "sr":
         return nqs.StochasticReconfiguration(rate, shift=settings.shift)
     return {"adam": Adam, "gradient-descent": GradientDescent}[settings.optimizer](rate)

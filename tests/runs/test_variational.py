@@ -159,13 +159,20 @@ def test_every_sampler_and_optimizer_is_what_its_name_says():
     made = {name: type(make(nqs)).__name__ for name, make in SAMPLERS.items()}
     assert made == {"langevin": "Langevin", "random-walk": "RandomWalk", "gibbs": "Gibbs"}
     made = {
-        name: type(optimizer(QuantumDotSettings(optimizer=name))).__name__
+        name: type(optimizer(QuantumDotSettings(optimizer=name), nqs.QuantumDot())).__name__
         for name in typing.get_args(fields["optimizer"].annotation)
     }
     assert made == {"sr": "StochasticReconfiguration", "adam": "Adam", "gradient-descent": "GradientDescent"}
 
 
 def test_the_learning_rate_goes_from_the_first_to_the_final_one():
-    rate = optimizer(QuantumDotSettings(learning_rate=0.2, final_learning_rate=0.02, n_steps=50)).learning_rate
+    settings = QuantumDotSettings(learning_rate=0.2, final_learning_rate=0.02, n_steps=50)
+    rate = optimizer(settings, nqs.QuantumDot()).learning_rate
     assert rate(0) == pytest.approx(0.2)
     assert rate(49) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(("name", "rate"), [("sr", 0.5), ("adam", 0.1)])
+def test_a_step_of_stochastic_reconfiguration_is_a_time_in_units_of_the_trap(name, rate):
+    found = optimizer(QuantumDotSettings(optimizer=name), nqs.QuantumDot(2, 2, 0.2))
+    assert found.learning_rate.rate == pytest.approx(rate)
