@@ -7,6 +7,7 @@ import numpy as np
 
 from generative.boltzmann.bits import BitMachine
 from generative.boltzmann.restricted import Array, RestrictedBoltzmannMachine
+from generative.boltzmann.shared import SharedWeights
 from generative.datasets.dataset import check_configurations
 from neural.boltzmann import GaussianBoltzmann, SpinBoltzmann
 from neural.parameters import flatten, unflatten
@@ -87,7 +88,9 @@ class BernoulliRBM(_OfBits):
 class IsingRBM(_OfBits):
     """Visible and hidden units -1 or +1: F = -a.v - sum_j log(2 cosh (b + v W)_j).
 
-    ``symmetric`` keeps both biases at 0, so that p(v) = p(-v).
+    symmetric : both biases stay at 0, so that p(v) = p(-v)
+    permutations : a group of permutations of the visible units, as ``Lattice.translations``, under which p(v) is
+        invariant: hidden units share their weights in groups of as many as it has; see ``SharedWeights``
     """
 
     values = "spins"
@@ -95,10 +98,21 @@ class IsingRBM(_OfBits):
     scale = 2
 
     def __init__(
-        self, n_visible: int, n_hidden: int, *, seed: int, scale: float = 0.01, symmetric: bool = False
+        self,
+        n_visible: int,
+        n_hidden: int,
+        *,
+        seed: int,
+        scale: float = 0.01,
+        symmetric: bool = False,
+        permutations: Any = None,
     ) -> None:
         super().__init__(n_visible, n_hidden, seed=seed, scale=scale)
         self.symmetric = symmetric
+        self.shared = None if permutations is None else SharedWeights(permutations, n_visible, n_hidden)
+        if self.shared is not None:
+            first = self.machine.weights[:, :: len(self.shared.permutations)]
+            self.machine = self.machine._replace(weights=self.shared.spread(first))
 
     @property
     def hidden_states(self) -> tuple[float, float]:
@@ -111,9 +125,16 @@ class IsingRBM(_OfBits):
         return np.zeros(self.n_visible) if self.symmetric else np.arctanh(np.clip(mean, -0.98, 0.98))
 
     def project(self, machine: Any) -> Any:
-        if not self.symmetric:
-            return machine
-        return machine._replace(visible_bias=np.zeros(self.n_visible), hidden_bias=np.zeros(self.n_hidden))
+        if self.symmetric:
+            machine = machine._replace(visible_bias=np.zeros(self.n_visible), hidden_bias=np.zeros(self.n_hidden))
+        return machine if self.shared is None else self.shared.average(machine)
+
+    def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Where weights are shared, the gradient is averaged before an optimizer sees the noise of each element."""
+        gradient, chains = super().contrast(data, chains, k, rng)
+        if self.shared is not None:
+            gradient = flatten(self.shared.average(unflatten(self.machine, gradient)))
+        return gradient, chains
 
     def gibbs(self, v: Array, n_steps: int, rng: np.random.Generator, beta: Any = 1.0) -> Array:
         """Where p(v) = p(-v), every chain then turns as a whole with probability 1/2: no step would be slower."""

@@ -19,13 +19,14 @@ class IsingRBMSettings(Settings):
 
     size: int = Field(4, ge=3, le=64, description="sites along each side of the lattice")
     temperature: float = Field(2.269185, gt=0, le=1e6, allow_inf_nan=False, description="in units of J / k_B")
-    n_data: int = Field(50_000, ge=100, description="configurations, of which a fifth is for testing")
-    n_hidden: int = Field(16, ge=1, le=100_000, description="hidden units")
+    n_data: int = Field(100_000, ge=100, description="configurations, of which a fifth is for testing")
+    n_hidden: int | None = Field(None, ge=1, le=100_000, description="hidden units; one for each site if not given")
+    translations: bool = Field(True, description="groups of hidden units share their weights, moved to every site")
     method: Literal["cd", "pcd", "pt"] = Field("pcd", description="where the samples of the model come from")
-    k: int = Field(2, ge=1, description="Gibbs steps for each update")
-    n_epochs: int = Field(30, ge=0, description="passes through the data")
+    k: int = Field(3, ge=1, description="Gibbs steps for each update")
+    n_epochs: int = Field(50, ge=0, description="passes through the data")
     batch_size: int = Field(100, ge=1, description="configurations for each update")
-    learning_rate: float = Field(0.01, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
+    learning_rate: float = Field(0.003, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
     n_measure: int = Field(20_000, ge=100, description="samples of the final comparison")
 
 
@@ -34,6 +35,7 @@ class IsingRBMRun:
 
     def __init__(self, settings: IsingRBMSettings) -> None:
         from generative import IsingRBM, datasets
+        from montecarlo.lattices import Square
         from neural.optimizers import Adam, CosineDecay
 
         self.settings = settings
@@ -46,7 +48,14 @@ class IsingRBMRun:
             values="spins",
             threads=settings.threads,
         )
-        self.model = IsingRBM(sites, settings.n_hidden, seed=settings.seed, scale=0.05, symmetric=True)
+        self.model = IsingRBM(
+            sites,
+            settings.n_hidden or sites,
+            seed=settings.seed,
+            scale=0.05,
+            symmetric=True,
+            permutations=Square(settings.size).translations if settings.translations else None,
+        )
         n_updates = max(1, settings.n_epochs * -(-len(self.data.train) // settings.batch_size))
         self.fit: Any = self.model.fit(
             self.data.train,

@@ -8,7 +8,7 @@ import pytest
 from runs.experiments.ising_rbm import EXPERIMENT, IsingRBMSettings
 from runs.hdf5 import read_tree, write_tree
 
-FIELDS = {"size": 3, "n_data": 2000, "n_hidden": 6, "n_epochs": 4, "n_measure": 1000, "temperature": 2.5}
+FIELDS = {"size": 3, "n_data": 2000, "n_hidden": 9, "n_epochs": 4, "n_measure": 1000, "temperature": 2.5}
 SETTINGS = IsingRBMSettings.model_validate(FIELDS)
 
 

@@ -48,8 +48,7 @@ def ising_rbm_4() -> Iterator[Row]:
 @case
 def ising_rbm_8() -> Iterator[Row]:
     """8 x 8 spins at the critical temperature: nats above the entropy, and observables within 3 sigma or 1 %."""
-    fields = {"size": 8, "n_hidden": 64, "n_data": 100_000, "n_epochs": 40, "k": 5, "temperature": T_C}
-    run: Any = EXPERIMENT.start(IsingRBMSettings.model_validate(fields))
+    run: Any = EXPERIMENT.start(IsingRBMSettings.model_validate({"size": 8, "temperature": T_C}))
     for _ in run.training():
         pass
     likelihood = run.model.log_likelihood(run.data.test, n_steps=3000, seed=1)
