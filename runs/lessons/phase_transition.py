@@ -68,7 +68,10 @@ def one_network(size: int, temperatures: np.ndarray, settings: PhaseTransition, 
 
     def spins(temperature: list[float], seed: int) -> Any:
         n = settings.n_samples
-        return ising((size, size), temperature, n, seed, values="spins", threads=settings.threads, test_fraction=0.1)
+        return ising(
+            (size, size), temperature, n, seed, values="spins", test_fraction=0.1,
+            n_chains=min(128, n), threads=settings.threads,
+        )  # fmt: skip
 
     data = spins((T_C + TRAINING / max(size, 8)).tolist(), seed)
     x, t = data.train.astype(np.float64), (data.train_labels[:, None] < T_C) * 1.0
