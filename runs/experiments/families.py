@@ -33,7 +33,7 @@ def make_model(family: str, data: "Dataset", width: int, seed: int, **options: A
     if family == "vae":
         return VAE(*arguments, n_latent=n_latent, hidden=(width,), seed=seed, **options)
     if family == "gan":
-        return GAN(*arguments, n_latent=16, hidden=(width, width), seed=seed, **options)
+        return GAN(*arguments, n_latent=16, seed=seed, **{"hidden": (width, width), **options})
     if family == "diffusion":
         return Diffusion(*arguments, hidden=(width,) * 3, seed=seed, **options)
     if family == "spin-diffusion":
