@@ -1,5 +1,6 @@
 """Samplers and the likelihood with the exact score of Gaussians: nothing is learned, so everything is known."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from generative.diffusion import DDIM, DDPM, Cosine, Linear, PredictorCorrector, ProbabilityFlow
+from generative.diffusion import DDIM, DDPM, Cosine, Linear, PredictorCorrector, ProbabilityFlow, Sampler
 from generative.diffusion.samplers import EARLIEST, coefficients, log_likelihood
 from generative.diffusion.schedules import alpha_sigma, find_schedule, numbers
 from generative.noise import Noise, generator
@@ -48,15 +49,22 @@ def test_the_linear_schedule_is_the_one_of_ddpm():
     assert np.max(np.abs(np.exp(product) - ours.exp().numpy())) < 3e-3
 
 
-def moments(schedule, n_steps: int, eta: float) -> tuple[Tensor, Tensor]:
+def moments(schedule, sampler: Sampler) -> tuple[Tensor, Tensor]:
     """Mean and variance of the last x, for the exact score: every step is linear in x, so they obey a recursion."""
     m, v = torch.zeros(2).double(), torch.ones(2).double()
-    for k in range(n_steps, 0, -1):
-        t, u = k / n_steps, (k - 1) / n_steps
-        c, (a, sigma, _) = coefficients(schedule, t, u, eta), numbers(schedule, t)
+    for k in range(sampler.n_steps, 0, -1):
+        t, u = k / sampler.n_steps, (k - 1) / sampler.n_steps
+        c, (a, sigma, _), (b, tau, _) = (
+            coefficients(schedule, t, u, sampler.eta),
+            *(numbers(schedule, x) for x in (t, u)),
+        )
         slope = sigma / (a**2 * VARIANCE + sigma**2)
         gain = c.x + c.eps * slope
         m, v = gain * m - c.eps * slope * a * MEAN, gain**2 * v + c.noise**2
+        e = 2 * (sampler.snr * tau) ** 2
+        kept = 1 - e / (b**2 * VARIANCE + tau**2)
+        for _ in range(sampler.corrections if u else 0):
+            m, v = kept * m + (1 - kept) * b * MEAN, kept**2 * v + 2 * e
     return m, v
 
 
@@ -64,63 +72,63 @@ def moments(schedule, n_steps: int, eta: float) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_samplers_converge_to_the_gaussian_with_the_first_power_of_the_step(schedule, eta):
     steps = np.array([100, 200, 400, 800])
-    errors = [float((moments(schedule, n, eta)[1] - VARIANCE).abs().max()) for n in steps]
+    errors = [float((moments(schedule, DDIM(n, eta))[1] - VARIANCE).abs().max()) for n in steps]
     order = -np.polyfit(np.log(steps), np.log(errors), 1)[0]
     assert 0.8 < order < 1.3
     assert errors[-1] < 0.02
-    assert float((moments(schedule, 800, eta)[0] - MEAN).abs().max()) < 0.02
+    assert float((moments(schedule, DDIM(800, eta))[0] - MEAN).abs().max()) < 0.02
 
 
-@pytest.mark.parametrize("sampler", [DDPM(60), DDIM(60), DDIM(60, eta=0.5)])
+def distances(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """Of the moments of normal samples from what is expected, in standard errors."""
+    n = len(x)
+    return torch.cat([(x.mean(0) - mean) / (variance / n).sqrt(), (x.var(0) / variance - 1) / math.sqrt(2 / n)]).abs()
+
+
+@pytest.mark.parametrize("sampler", [DDPM(60), DDIM(60), DDIM(60, eta=0.5), PredictorCorrector(30, 2, 0.3)])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_samples_have_the_moments_of_the_recursion(schedule, sampler):
-    n = 20_000
-    noise = Noise(3, n, dtype=torch.float64)
+    noise = Noise(3, 20_000, dtype=torch.float64)
     x = sampler(Gaussian(schedule), schedule, noise.normal(2), noise)
-    mean, variance = moments(schedule, sampler.n_steps, sampler.eta)
-    assert torch.all((x.mean(0) - mean).abs() < 4 * (variance / n).sqrt())
-    assert torch.all((x.var(0) - variance).abs() < 4 * variance * math.sqrt(2 / n))
-
-
-@pytest.mark.parametrize("sampler", [DDPM(400), DDIM(400), PredictorCorrector(200, 2), ProbabilityFlow(20)])
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_every_sampler_reproduces_the_gaussian(schedule, sampler):
-    n = 5000
-    noise = Noise(4, n, dtype=torch.float64)
-    x = sampler(Gaussian(schedule), schedule, noise.normal(2), noise)
-    assert torch.all((x.mean(0) - MEAN).abs() < 4 * (VARIANCE / n).sqrt())
-    assert torch.all((x.var(0) - VARIANCE).abs() < 4 * VARIANCE * math.sqrt(2 / n))
+    assert torch.all(distances(x, *moments(schedule, sampler)) < 4)
 
 
 def test_a_wrong_score_is_found_out():
     """The same comparison fails for a score that is 10 % too large."""
-    exact, n = Gaussian(Linear()), 5000
-    noise = Noise(4, n, dtype=torch.float64)
-    x = DDPM(400)(lambda x, t: 1.1 * exact(x, t), Linear(), noise.normal(2), noise)
-    assert torch.any((x.var(0) - VARIANCE).abs() > 4 * VARIANCE * math.sqrt(2 / n))
+    exact, noise = Gaussian(Linear()), Noise(3, 20_000, dtype=torch.float64)
+    x = DDPM(60)(lambda x, t: 1.1 * exact(x, t), Linear(), noise.normal(2), noise)
+    assert torch.any(distances(x, *moments(Linear(), DDPM(60))) > 4)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_corrections_leave_the_distribution_of_their_time_alone(schedule):
-    t, n = 0.4, 20_000
+def test_the_flow_reproduces_the_gaussian(schedule):
+    noise = Noise(4, 20_000, dtype=torch.float64)
+    x = ProbabilityFlow(20)(Gaussian(schedule), schedule, noise.normal(2), noise)
+    assert torch.all(distances(x, MEAN, VARIANCE) < 4)
+
+
+@pytest.mark.parametrize("snr", [0.05, 0.3])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_corrections_leave_their_stationary_distribution_alone(schedule, snr):
+    """That of their time with the variance v / (1 - e / 2v), which is v for short steps e."""
+    t = 0.4
     a, sigma, _ = numbers(schedule, t)
     variance = a**2 * VARIANCE + sigma**2
-    noise = Noise(5, n, dtype=torch.float64)
-    x = a * MEAN + variance.sqrt() * noise.normal(2)
+    stationary = variance / (1 - (snr * sigma) ** 2 / variance)
+    noise = Noise(5, 20_000, dtype=torch.float64)
+    x = a * MEAN + stationary.sqrt() * noise.normal(2)
     for _ in range(20):
-        x = PredictorCorrector(snr=0.05).corrected(Gaussian(schedule), schedule, x, t, noise)
-    assert torch.all((x.mean(0) - a * MEAN).abs() < 4 * (variance / n).sqrt())
-    assert torch.all((x.var(0) / variance - 1).abs() < 4 * math.sqrt(2 / n) + 0.01)  # 0.01: the step of Langevin
+        x = PredictorCorrector(snr=snr).corrected(Gaussian(schedule), schedule, x, t, noise)
+    assert torch.all(distances(x, a * MEAN, stationary) < 4)
 
 
-def test_corrections_repair_a_predictor_with_few_steps():
-    n = 20_000
-    errors = []
-    for corrections in (0, 3):
-        noise = Noise(6, n, dtype=torch.float64)
-        x = PredictorCorrector(40, corrections, 0.3)(Gaussian(Linear()), Linear(), noise.normal(2), noise)
-        errors.append(float((x.var(0) / VARIANCE - 1).abs().max()))
-    assert errors[1] < 0.75 * errors[0]
+@pytest.mark.parametrize("n_steps", [12, 40])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_corrections_repair_what_they_can(schedule, n_steps):
+    """Steps of DDPM make the variance too small; corrections raise it, but none follows the last step."""
+    found = [moments(schedule, PredictorCorrector(n_steps, c, 0.3))[1] / VARIANCE for c in (0, 1, 3, 10)]
+    assert all(torch.all(more > fewer) for fewer, more in itertools.pairwise(found))
+    assert torch.all(found[-1] < 1)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -156,15 +164,16 @@ def test_the_likelihood_of_a_centred_gaussian_is_exact(schedule):
 
 
 CENTRES, WIDTH = torch.tensor([[1.0, 1.0], [-1.0, 0.5], [0.0, -1.5]]).double(), 0.3
+ON_A_LINE = torch.tensor([[-1.5], [0.3], [1.2]]).double()
 
 
-def mixture(schedule):
-    """eps of equal Gaussians around CENTRES, and their log density at the time t."""
+def mixture(schedule, centres: Tensor = CENTRES):
+    """eps of equal Gaussians around the centres, and their log density."""
 
     def logs(x: Tensor, t: float) -> tuple[Tensor, Tensor, float, float]:
         a, sigma, _ = numbers(schedule, t)
         variance = a**2 * WIDTH**2 + sigma**2
-        difference = x[:, None] - a * CENTRES
+        difference = x[:, None] - a * centres
         return -0.5 * (difference**2).sum(2) / variance, difference, variance, sigma
 
     def eps(x: Tensor, t: float) -> Tensor:
@@ -173,7 +182,7 @@ def mixture(schedule):
 
     def log_p(x: Tensor) -> Tensor:
         log_w, _, variance, _ = logs(x, 0.0)
-        return torch.logsumexp(log_w, 1) - math.log(3 * 2 * math.pi * variance)
+        return torch.logsumexp(log_w, 1) - math.log(len(centres)) - 0.5 * x.shape[1] * math.log(2 * math.pi * variance)
 
     return eps, log_p
 
@@ -191,16 +200,54 @@ def test_the_likelihood_of_a_mixture_with_the_exact_divergence_and_with_probes(s
     assert float(estimates.std()) > 1e-3
 
 
-@pytest.mark.parametrize("sampler", [DDPM(200), DDIM(200), PredictorCorrector(200), ProbabilityFlow(50)])
-def test_every_sampler_finds_the_parts_of_a_mixture(sampler):
-    n = 3000
+def on_a_grid(sampler: Sampler, schedule, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Where equally spaced x (n, 1) end, and with what weights: each step but the last is normal, so it is a matrix."""
+    eps, h = mixture(schedule, ON_A_LINE)[0], float(x[1] - x[0])
+    p = torch.exp(-0.5 * x[:, 0] ** 2) * h / math.sqrt(2 * math.pi)
+    for k in range(sampler.n_steps, 1, -1):
+        t, u = k / sampler.n_steps, (k - 1) / sampler.n_steps
+        c, sigma = coefficients(schedule, t, u, sampler.eta), numbers(schedule, u)[1]
+        p = normal(x, c.x * x + c.eps * eps(x, t), c.noise) @ p * h
+        for _ in range(sampler.corrections):
+            p = normal(x, x - 2 * sampler.snr**2 * sigma * eps(x, u), 2 * sampler.snr * sigma) @ p * h
+    c = coefficients(schedule, 1 / sampler.n_steps, 0.0, sampler.eta)
+    return c.x * x + c.eps * eps(x, 1 / sampler.n_steps), p
+
+
+def normal(x: Tensor, mean: Tensor, deviation: float) -> Tensor:
+    """The density of all x (rows) for all means (columns)."""
+    return torch.exp(-0.5 * ((x - mean.T) / deviation) ** 2) / (deviation * math.sqrt(2 * math.pi))
+
+
+def quantities(x: Tensor) -> Tensor:
+    """Averages that tell mixtures apart: x, x^2, the square of the distance from a centre, and the nearest centre."""
+    squares = (x - ON_A_LINE.T) ** 2
+    nearest = torch.nn.functional.one_hot(squares.argmin(1), len(ON_A_LINE))
+    return torch.cat([x, x**2, squares.min(1, keepdim=True).values, nearest], dim=1)
+
+
+@pytest.mark.parametrize("sampler", [DDPM(50), DDIM(50, eta=0.5), PredictorCorrector(25)])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_samples_of_a_mixture_have_the_averages_of_its_density_on_a_grid(schedule, sampler):
+    n = 10_000
     noise = Noise(7, n, dtype=torch.float64)
-    x = sampler(mixture(Linear())[0], Linear(), noise.normal(2), noise)
-    distance = torch.cdist(x, CENTRES)
-    counts = torch.bincount(distance.argmin(1), minlength=3)
-    assert float(((counts - n / 3) ** 2 / (n / 3)).sum()) < 13.8  # chi-squared of 2, probability 1e-3
-    square = distance.min(1).values.square()
-    assert float(square.mean()) == pytest.approx(2 * WIDTH**2, rel=0.1)
+    found = quantities(sampler(mixture(schedule, ON_A_LINE)[0], schedule, noise.normal(1), noise))
+    ends, p = on_a_grid(sampler, schedule, torch.linspace(-6, 6, 801, dtype=torch.float64)[:, None])
+    assert float(p.sum()) == pytest.approx(1, abs=1e-6)
+    assert torch.all((found.mean(0) - p @ quantities(ends)).abs() < 4 * found.std(0) / math.sqrt(n))
+
+
+@pytest.mark.parametrize(("make", "steps", "order"), [(DDIM, [200, 400, 800], 1), (ProbabilityFlow, [20, 40, 80], 4)])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_the_quantiles_of_a_mixture_are_approached_with_the_order_of_the_method(schedule, make, steps, order):
+    """Deterministic samplers in one dimension keep the order of points, and so their quantiles."""
+    z = torch.linspace(-2, 2, 41).double()[:, None]
+    eps, errors = mixture(schedule, ON_A_LINE)[0], []
+    ends = [make(n)(eps, schedule, z, Noise(0, len(z), dtype=torch.float64)) for n in (*steps, 2 * steps[-1])]
+    below = [torch.special.ndtr((x - ON_A_LINE.T) / WIDTH).mean(1) for x in ends]
+    errors = [float((fewer - more).abs().mean()) for fewer, more in itertools.pairwise(below)]
+    assert -np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(order, abs=0.15 * order)
+    assert float((below[-1] - torch.special.ndtr(z[:, 0])).abs().max()) < 0.02
 
 
 def test_an_unknown_schedule_is_refused():
