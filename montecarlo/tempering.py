@@ -70,10 +70,15 @@ class Ladder:
         self.came_from_lowest[-1] = False
         self.came_from_lowest[0] = True
 
-    def adapt(self) -> None:
-        """Move the temperatures so that all pairs reject equally often, and count anew."""
-        barrier = np.concatenate([[0.0], np.cumsum(np.maximum(1.0 - self.acceptance, 1e-3))])
-        wanted = np.linspace(0, barrier[-1], len(self.betas))
+    @property
+    def barrier(self) -> Array:
+        """The rates of rejection summed up to each level, shape (n_levels,)."""
+        return np.concatenate([[0.0], np.cumsum(np.maximum(1.0 - self.acceptance, 1e-3))])
+
+    def adapt(self, n_levels: int | None = None) -> None:
+        """Move the temperatures, as many or ``n_levels``, so that all pairs reject equally often, and count anew."""
+        barrier = self.barrier
+        wanted = np.linspace(0, barrier[-1], n_levels or len(self.betas))
         ends = self.betas[[0, -1]]
         self.betas = np.interp(wanted, barrier, self.betas)
         self.betas[[0, -1]] = ends

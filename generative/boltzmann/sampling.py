@@ -12,6 +12,7 @@ import numpy as np
 
 from montecarlo.diagnostics import integrated_autocorrelation_time, split_r_hat
 from montecarlo.estimates import ChainTooShortWarning
+from montecarlo.tempering import Ladder
 
 Array = np.ndarray
 
@@ -44,17 +45,11 @@ class Tempering:
 
     def __init__(self, model: Any, n_chains: int, rng: np.random.Generator, betas: Array | None = None) -> None:
         self.model, self.rng = model, rng
-        self.betas = np.linspace(0.0, 1.0, 8) if betas is None else np.asarray(betas, dtype=np.float64)
-        if self.betas[0] != 0.0 or self.betas[-1] != 1.0 or np.any(np.diff(self.betas) <= 0):
-            raise ValueError(f"expected betas that increase from 0 to 1, got {self.betas}")
-        self.levels = np.stack([model.draw_base(n_chains, rng) for _ in self.betas])
-        self._reset()
-
-    def _reset(self) -> None:
-        n_levels, n_chains = self.levels.shape[:2]
-        self.rejected, self.n_swaps = np.zeros(n_levels - 1), np.zeros(n_levels - 1)
-        self.came_from_base = np.zeros((n_levels, n_chains), dtype=bool)
-        self.n_trips, self.n_steps = 0, 0
+        betas = np.linspace(0.0, 1.0, 8) if betas is None else np.asarray(betas, dtype=np.float64)
+        if betas[0] != 0.0 or betas[-1] != 1.0 or np.any(np.diff(betas) <= 0):
+            raise ValueError(f"expected betas that increase from 0 to 1, got {betas}")
+        self.levels = np.stack([model.draw_base(n_chains, rng) for _ in betas])
+        self.ladder = Ladder(betas, n_chains)
 
     @property
     def v(self) -> Array:
@@ -62,56 +57,47 @@ class Tempering:
         return self.levels[-1]
 
     @property
+    def betas(self) -> Array:
+        """The inverse temperatures, shape (n_levels,)."""
+        return self.ladder.betas
+
+    @property
     def acceptance(self) -> Array:
         """The fraction of swaps accepted by each pair of neighbours, shape (n_levels - 1,)."""
-        return 1.0 - self.rejected / np.maximum(self.n_swaps, 1)
+        return self.ladder.acceptance
 
     @property
     def trips_per_step(self) -> float:
         """How often a replica comes from beta = 0 to beta = 1, for each chain and step."""
-        return self.n_trips / max(1, self.n_steps * self.levels.shape[1])
+        return self.ladder.trips_per_step
 
     def step(self) -> None:
         """One Gibbs step at every level, and swaps of all even or all odd pairs."""
         n_chains, n_visible = self.levels.shape[1:]
         rows, beta = self.levels.reshape(-1, n_visible), np.repeat(self.betas, n_chains)[:, None]
         self.levels = self.model.gibbs(rows, 1, self.rng, beta).reshape(self.levels.shape)
-        self._swap(self.n_steps % 2)
-        self.n_steps += 1
-        self.n_trips += int(self.came_from_base[-1].sum())
-        self.came_from_base[-1] = False
-        self.came_from_base[0] = True
+        gain = self._gain()
+        self.ladder.exchange(gain, self.rng.standard_exponential(gain.shape), self.levels)
 
-    def _swap(self, first: int) -> None:
-        lower, upper = slice(first, len(self.betas) - 1, 2), slice(first + 1, len(self.betas), 2)
-        if not len(self.betas[lower]):
-            return
-        used = 2 * (len(self.betas[lower]))
-        v = self.levels[first : first + used]
-        rows = v.reshape(-1, v.shape[2])
-        theta, betas = self.model.machine.angles(rows), self.betas[first : first + used]
-        exchanged = betas.reshape(-1, 2)[:, ::-1].ravel()
+    def _gain(self) -> Array:
+        """By how much the swap of each pair raises the log-density, shape (n_pairs, n_chains)."""
+        lower, _ = self.ladder.pairs()
+        n_pairs, n_chains = len(self.betas[lower]), self.levels.shape[1]
+        if n_pairs == 0:
+            return np.empty((0, n_chains))
+        used = slice(lower.start, lower.start + 2 * n_pairs)
+        rows, betas = self.levels[used].reshape(-1, self.levels.shape[2]), self.betas[used]
+        theta, exchanged = self.model.machine.angles(rows), betas.reshape(-1, 2)[:, ::-1].ravel()
         here, there = (
-            self.model.log_weight(rows, theta, np.repeat(each, v.shape[1])[:, None]) for each in (betas, exchanged)
+            self.model.log_weight(rows, theta, np.repeat(each, n_chains)[:, None]) for each in (betas, exchanged)
         )
-        gain = (there - here).reshape(-1, 2, v.shape[1]).sum(axis=1)
-        accept = -self.rng.standard_exponential(gain.shape) < gain
-        for array in (self.levels, self.came_from_base):
-            low, up = array[lower].copy(), array[upper].copy()
-            mask = accept.reshape(accept.shape + (1,) * (low.ndim - 2))
-            array[lower], array[upper] = np.where(mask, up, low), np.where(mask, low, up)
-        self.rejected[lower] += 1.0 - accept.mean(axis=1)
-        self.n_swaps[lower] += 1
+        return (there - here).reshape(-1, 2, n_chains).sum(axis=1)
 
     def adapt(self) -> None:
         """Move the temperatures so that all pairs reject equally often, about half of the swaps; count anew."""
-        barrier = np.concatenate([[0.0], np.cumsum(np.maximum(1.0 - self.acceptance, 1e-3))])
-        n_levels = min(MOST_LEVELS, max(3, 1 + math.ceil(2 * barrier[-1])))
-        betas = np.interp(np.linspace(0, barrier[-1], n_levels), barrier, self.betas)
-        betas[0], betas[-1] = 0.0, 1.0
-        self.levels = self.levels[np.argmin(np.abs(self.betas - betas[:, None]), axis=1)]
-        self.betas = betas
-        self._reset()
+        before = self.betas
+        self.ladder.adapt(min(MOST_LEVELS, max(3, 1 + math.ceil(2 * self.ladder.barrier[-1]))))
+        self.levels = self.levels[np.argmin(np.abs(before - self.betas[:, None]), axis=1)]
 
 
 def _slowest_direction(model: Any) -> Array:

@@ -253,7 +253,7 @@ class Training(Iterator[Epoch]):
         }
         if self.tempering is not None:
             tree["levels"] = self.tempering.levels
-            tree["tempering_steps"] = self.tempering.n_steps
+            tree["tempering_steps"] = self.tempering.ladder.n_steps
         return tree
 
     def restore(self, state: Any) -> None:
@@ -265,7 +265,7 @@ class Training(Iterator[Epoch]):
         self.chains, self.hidden_mean = np.array(state["chains"]), np.array(state["hidden_mean"])
         if self.tempering is not None:
             self.tempering.levels = np.array(state["levels"])
-            self.tempering.n_steps = int(state["tempering_steps"])
+            self.tempering.ladder.n_steps = int(state["tempering_steps"])
 
 
 def _correlation(before: Array, after: Array) -> float:

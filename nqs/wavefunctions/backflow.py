@@ -6,7 +6,6 @@ import numpy as np
 
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import copy, kernel
-from nqs.log_derivatives import Dense
 from nqs.systems.distances import set_columns, squared_distances
 from nqs.systems.system import System, check_particles, check_positive, check_positive_integer
 from nqs.wavefunctions.determinants import fill_curvatures
@@ -16,7 +15,6 @@ from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
     gradient_laplacian,
-    jacobian,
     log_psi,
     log_ratio,
     proposed_drift,
@@ -347,11 +345,6 @@ def _(psi, work, x, row):
                 row[first + k] += power
                 stretch = 2.0 * (k + 1) * power * (1.0 - t)
                 row[row.size - psi.log_length.size + kind] += psi.coefficients[kind, k] * stretch
-
-
-@jacobian.register(Backflow)
-def _(psi, rows):
-    return Dense(rows)
 
 
 @kernel

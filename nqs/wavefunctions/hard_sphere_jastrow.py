@@ -6,14 +6,12 @@ import numpy as np
 
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
-from nqs.log_derivatives import Dense
 from nqs.systems.hard_sphere_bosons import HardSphereBosons
 from nqs.systems.system import System, check_particles, check_positive
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
     gradient_laplacian,
-    jacobian,
     log_psi,
     log_ratio,
     proposed_drift,
@@ -167,8 +165,3 @@ def _(psi):
 @write_row.register(HardSphereJastrow)
 def _(psi, work, x, row):
     pass
-
-
-@jacobian.register(HardSphereJastrow)
-def _(psi, rows):
-    return Dense(rows)

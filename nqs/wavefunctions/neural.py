@@ -10,13 +10,11 @@ from montecarlo.metropolis import accept, refresh, workspace
 from neural import feedforward_kernels as network
 from neural.feedforward import FeedForward
 from neural.jit import copy, kernel
-from nqs.log_derivatives import Dense
 from nqs.systems.system import System, check_particles, check_positive_integer
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
     gradient_laplacian,
-    jacobian,
     log_psi,
     log_ratio,
     proposed_drift,
@@ -313,8 +311,3 @@ def _(psi, work, x, row):
         row[n_weights + d] = 0.0
         for i in range(x.shape[0]):
             row[n_weights + d] -= x[i, d] * x[i, d]
-
-
-@jacobian.register(Neural)
-def _(psi, rows):
-    return Dense(rows)

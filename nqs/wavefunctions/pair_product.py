@@ -12,14 +12,12 @@ import numpy as np
 
 from montecarlo.metropolis import accept, refresh
 from neural.jit import generic, kernel
-from nqs.log_derivatives import Dense
 from nqs.systems.distances import set_columns, subtract_weighted
 from nqs.systems.system import SPINLESS
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
     gradient_laplacian,
-    jacobian,
     log_psi,
     log_ratio,
     proposed_drift,
@@ -159,8 +157,3 @@ def _(psi, work, x, gradient):
         for j in range(x.shape[0]):
             laplacian += work.table[i, LAPLACIAN, j]
     return 0.5 * laplacian
-
-
-@jacobian.register(PairProduct)
-def _(psi, rows):
-    return Dense(rows)

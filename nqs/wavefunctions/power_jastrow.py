@@ -6,14 +6,12 @@ import numpy as np
 
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
-from nqs.log_derivatives import Dense
 from nqs.systems.calogero_sutherland import CalogeroSutherland
 from nqs.systems.system import System, check_particles, check_positive
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
     gradient_laplacian,
-    jacobian,
     log_psi,
     log_ratio,
     proposed_drift,
@@ -149,8 +147,3 @@ def _(psi):
 @write_row.register(PowerJastrow)
 def _(psi, work, x, row):
     pass
-
-
-@jacobian.register(PowerJastrow)
-def _(psi, rows):
-    return Dense(rows)

@@ -7,14 +7,12 @@ import numpy as np
 
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
-from nqs.log_derivatives import Dense
 from nqs.systems.system import System, check_particles, one_for_each_axis
 from nqs.wavefunctions.determinants import Orbitals, fill_orbitals, invert, lowest_states, oscillator_orbitals
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
     gradient_laplacian,
-    jacobian,
     log_psi,
     log_ratio,
     proposed_drift,
@@ -284,11 +282,6 @@ def _(psi, work, x, row):
     for i in range(x.shape[0]):
         for d in range(x.shape[1]):
             row[d if row.size > 1 else 0] += 0.5 * x[i, d] * work.gradient[i, d]
-
-
-@jacobian.register(Slater)
-def _(psi, rows):
-    return Dense(rows)
 
 
 @kernel

@@ -13,7 +13,7 @@ import numpy as np
 from montecarlo.metropolis import accept, log_density, log_density_ratio, refresh, workspace
 from neural.jit import generic, kernel
 from neural.parameters import flatten, n_parameters, named_parameters, unflatten
-from nqs.log_derivatives import Blocks, Jacobian
+from nqs.log_derivatives import Blocks, Dense, Jacobian
 
 
 @generic
@@ -152,6 +152,12 @@ class WaveFunction:
 @log_density.register(WaveFunction)
 def _(psi, work, x):
     return 2.0 * log_psi(psi, work, x).real
+
+
+@jacobian.register(WaveFunction)
+def _(psi, rows):
+    """Where nothing else is registered, the rows are the log-derivatives themselves."""
+    return Dense(rows)
 
 
 @log_density_ratio.register(WaveFunction)
