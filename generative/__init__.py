@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from generative.autoregressive import MADE, CausalCNN, SiteTransformer
     from generative.conditions import Classes, Interval
     from generative.diffusion import DDIM, DDPM, Diffusion, PredictorCorrector, ProbabilityFlow, SpinDiffusion
+    from generative.flows import Flow
     from generative.gan import GAN
     from generative.vae import VAE, Autoencoder
 
@@ -38,6 +39,7 @@ __all__ = [
     "DeepBoltzmannMachine",
     "Diffusion",
     "Evaluation",
+    "Flow",
     "GaussianBernoulliRBM",
     "Interval",
     "IsingRBM",
@@ -58,6 +60,7 @@ IN_TORCH = {
     "Interval": "generative.conditions",
     "Autoencoder": "generative.vae",
     "VAE": "generative.vae",
+    "Flow": "generative.flows",
     "GAN": "generative.gan",
     "DDIM": "generative.diffusion",
     "DDPM": "generative.diffusion",

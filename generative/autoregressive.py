@@ -168,19 +168,24 @@ class Reinforce:
     """The surrogate <(R - b) log q> whose gradient is that of F_q / T; R and b count as constants."""
 
     def __init__(self, model: Autoregressive, targets: list[IsingTarget], batch_size: int, annealing: float) -> None:
-        rows, temperatures = batch_size // len(targets), [target.temperature for target in targets]
-        if rows < 2 or batch_size % len(targets):
-            raise ValueError(f"expected a batch_size of {len(targets)} equal parts >= 2, got {batch_size}")
+        temperatures = [target.temperature for target in targets]
         if any(target.lattice.n_sites != model.n_features for target in targets):
             raise ValueError(f"expected targets of {model.n_features} sites, the sites of the model")
         if (len(targets) > 1) != (model.condition is not None) or not isinstance(model.condition, Interval | None):
             raise ValueError("expected one target, or several and a model with the condition Interval")
-        self.model, self.targets, self.rows, self.annealing = model, targets, rows, annealing
-        condition = encode(model.condition, temperatures if model.condition else None, len(targets))
-        self.condition = None if condition is None else condition.repeat_interleave(rows, 0)
+        self.model, self.targets, self.annealing = model, targets, annealing
+        self.rows_of_each(batch_size)
+        self.condition = encode(model.condition, temperatures if model.condition else None, len(targets))
         self.beta = 1 / torch.tensor(temperatures, dtype=torch.float64)[:, None]
         self.edges = torch.from_numpy(targets[0].lattice.edges).T
         self.couplings = _couplings(targets)
+
+    def rows_of_each(self, n: int) -> int:
+        """Of ``n`` rows, for every target. Raises ``ValueError`` unless they are as many, and two at least."""
+        rows, rest = divmod(n, len(self.targets))
+        if rows < 2 or rest:
+            raise ValueError(f"expected a batch_size of {len(self.targets)} equal parts >= 2, got {n}")
+        return rows
 
     def energy(self, s: Tensor) -> Tensor:
         """E of spins, shape (n_targets, rows)."""
@@ -190,19 +195,21 @@ class Reinforce:
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """For samples drawn with the batch's generator."""
         model, like = self.model, batch.x
-        condition = None if self.condition is None else self.condition.to(like.device, like.dtype)
-        shape = (self.rows * len(self.targets), model.n_features)
+        rows, condition = self.rows_of_each(len(like)), None
+        if self.condition is not None:
+            condition = self.condition.to(like.device, like.dtype).repeat_interleave(rows, 0)
         growing = min(1.0, batch.progress / self.annealing) if self.annealing else 1.0
         if hasattr(model.network, "couple"):
             model.network.couple(growing * self.couplings)
         with torch.no_grad():
+            shape: Any = (len(like), model.n_features)
             u = torch.rand(shape, generator=batch.generator, device=like.device, dtype=like.dtype)
             s = model._draw_base(u, condition)
         log_q = model._log_base(s, condition).view(len(self.targets), -1)
         energy, beta = self.energy(s), self.beta.to(like.device, like.dtype)
         with torch.no_grad():
             reward = growing * beta * energy + log_q
-            advantage = (reward - reward.mean(dim=1, keepdim=True)) * (self.rows / (self.rows - 1))
+            advantage = (reward - reward.mean(dim=1, keepdim=True)) * (rows / (rows - 1))
             n = model.n_features
             free = (energy + log_q / beta).mean() / n
             spread = reward.std(dim=1).mean()

@@ -13,7 +13,7 @@ from neural.optimizers import Schedule
 class Batch(NamedTuple):
     """What a loss is computed from.
 
-    x : rows of the data, shape (b, n_features); (batch_size, 0) without data
+    x : rows of the data, shape (b, n_features); (b, 0) without data
     condition : features of what is asked for, shape (b, n_condition), or None
     generator : of everything random in this step, on the device of ``x``
     step : counts the steps from 0
@@ -70,10 +70,12 @@ class Descent:
         settings: Any = dict(betas=objective.betas, weight_decay=objective.weight_decay)
         self.optimizer = torch.optim.AdamW([whole], lr=objective.rate(0), fused=True, **settings)
 
-    def update(self, loss: Tensor, step: int, clip: float | None) -> Tensor:
-        """Descend ``loss`` and return the norm of its gradient. Raises ``FloatingPointError``, and changes nothing."""
-        self.gradient.zero_()
+    def add(self, loss: Tensor) -> None:
+        """Add the gradient of ``loss`` to what the next update descends."""
         loss.backward(inputs=self.objective.parameters)
+
+    def update(self, loss: Tensor, step: int, clip: float | None) -> Tensor:
+        """Descend the gradient of ``loss``, and return its norm. Raises ``FloatingPointError``, and changes nothing."""
         norm = torch.linalg.vector_norm(self.gradient)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             what = f"{self.objective.name} is {loss.item():g} and the norm of its gradient {norm.item():g}"

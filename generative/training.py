@@ -1,8 +1,9 @@
 """One training loop for all models in torch: stochastic gradient descent of one or several losses, as an iterator.
 
-A step draws a batch and updates the parameters of every ``Objective`` in turn. Everything random in step k comes from
-a generator seeded by (seed, k), and pass j through the data has the order of (seed, j), so that the count of steps is
-the whole state of chance: a restored training continues to the same bits on the CPU.
+A step draws a batch and updates the parameters of every ``Objective`` in turn. What is random in a step is seeded by
+its number (``generative.batches``), so that the count of steps is the whole state of chance: a restored training
+continues to the same bits on the CPU. Several processes may compute parts of a batch; the gradient is that of the mean
+over all rows, so that their number changes nothing but the rounding.
 """
 
 import math
@@ -15,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from generative.average import Average
-from generative.noise import generator, hashed
+from generative.batches import VALIDATION, Batches, share
+from generative.noise import generator
 from generative.objectives import Batch, Descent, Objective, disjoint, split
 from generative.trees import (
     arrays,
@@ -26,7 +28,6 @@ from generative.trees import (
     tensors,
 )
 
-ORDER, NOISE, VALIDATION = range(3)  # what a generator is for
 PRECISIONS = ("full", "mixed")
 VALIDATION_ROWS = 1024  # computed at a time
 
@@ -71,6 +72,10 @@ class Training(Iterator[Record]):
     augment : a random symmetry, applied to every batch: (rows, generator) to rows
     device : "cpu", "cuda", ...
     precision : "full", or "mixed" with bfloat16 where there is a GPU
+    fabric : of several processes, from ``generative.distributed.launch``; its device replaces ``device``, and
+        records hold the loss of all processes, other numbers of this one
+    parts : of each batch, with random numbers of their own, which the processes share among them; one for each
+        process unless given. More of them need less memory.
 
     Raises ``FloatingPointError`` that names the step when a loss or a gradient is NaN or infinite; the parameters
     are then those before it.
@@ -94,28 +99,28 @@ class Training(Iterator[Record]):
         augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
         device: str | torch.device = "cpu",
         precision: str = "full",
+        fabric: Any = None,
+        parts: int | None = None,
         seed: int = 0,
     ) -> None:
         _check(batch_size, record_every, patience, validation)
-        self.network, self.objectives, self.device = network, objectives, torch.device(device)
+        self.network, self.objectives, self.fabric = network, objectives, fabric
+        self.device = torch.device(device) if fabric is None else fabric.device
         self.autocast = _autocast(precision, self.device)
         dtype = next(network.parameters()).dtype
         rows = torch.empty(batch_size, 0, dtype=dtype) if data is None else data
-        self.data = rows.to(self.device)
-        self.condition = None if condition is None else condition.to(self.device)
-        self.validation = validation
-        self.batch_size, self.n_batches = batch_size, -(-len(rows) // batch_size)
-        self.n_steps = _length(data is not None, n_epochs, n_steps, self.n_batches)
-        self.record_every = record_every or (100 if data is None else self.n_batches)
-        self.clip, self.patience, self.augment, self.seed = clip, patience, augment, seed
+        features = None if condition is None else condition.to(self.device)
+        self.batches = Batches(rows.to(self.device), features, batch_size, *share(fabric, parts), augment, seed)
+        self.validation, n_batches = validation, self.batches.n_batches
+        self.n_steps = _length(data is not None, n_epochs, n_steps, n_batches)
+        self.record_every = record_every or (100 if data is None else n_batches)
+        self.clip, self.patience, self.seed = clip, patience, seed
         network.to(self.device)
         self.descents = [Descent(objective) for objective in disjoint(objectives)]
         self.average = Average({each.objective.name: each.parameters for each in self.descents}, ema) if ema else None
-        self.generator = torch.Generator(self.device)
         self.step = self.stale = 0
         self.lowest = math.inf
         self.best: dict[str, Tensor] | None = None
-        self._order = (-1, torch.empty(0))
 
     def __iter__(self) -> Self:
         return self
@@ -137,40 +142,50 @@ class Training(Iterator[Record]):
         norm = means.pop("gradient_norm")
         validation = self._validate()
         rate = self.objectives[0].rate(self.step - 1)
-        epoch = self.step / self.n_batches
+        epoch = self.step / self.batches.n_batches
         return Record(self.step, epoch, means, norm, validation, rate, time.perf_counter() - began)
 
     def _advance(self, numbers: dict[str, list[Tensor]]) -> None:
         """One step; appends its losses to ``numbers``."""
-        batch = self._batch()
+        batches = self.batches.at(self.step, self.n_steps)
         for descent in self.descents:
             if (self.step + 1) % descent.objective.every == 0:
-                for name, value in self._descend(descent, batch).items():
-                    numbers.setdefault(name, []).append(value)
+                self._descend(descent, batches, numbers)
         if self.average is not None:
             self.average.update(self.step)
         self.step += 1
 
-    def _descend(self, descent: Descent, batch: Batch) -> dict[str, Tensor]:
-        with self.autocast:
-            loss, others = split(descent.objective.loss(batch))
-        norm = descent.update(loss, self.step, self.clip)
-        others = {name: value.detach() for name, value in others.items()}
-        return {descent.objective.name: loss.detach(), **others, "gradient_norm": norm}
+    def _descend(self, descent: Descent, batches: list[Batch], numbers: dict[str, list[Tensor]]) -> None:
+        """One update, by the mean loss of all rows."""
+        losses = []
+        descent.gradient.zero_()
+        for batch in batches:
+            with self.autocast:
+                loss, others = split(descent.objective.loss(batch))
+            losses.append(self._weighted(loss, batch))
+            descent.add(losses[-1])
+            for name, value in others.items():
+                numbers.setdefault(name, []).append(value.detach())
+        loss = self._summed(descent, losses)
+        numbers.setdefault(descent.objective.name, []).append(loss)
+        numbers.setdefault("gradient_norm", []).append(descent.update(loss, self.step, self.clip))
 
-    def _batch(self) -> Batch:
-        passes, k = divmod(self.step, self.n_batches)
-        noise = self.generator.manual_seed(hashed(self.seed, NOISE, self.step))
-        x, condition = self.data, self.condition
-        if x.shape[1]:
-            if self._order[0] != passes:
-                order = torch.randperm(len(x), generator=generator(self.seed, ORDER, passes)).to(self.device)
-                self._order = (passes, order)
-            rows = self._order[1][k * self.batch_size : (k + 1) * self.batch_size]
-            x, condition = x[rows], None if condition is None else condition[rows]
-        if self.augment is not None:
-            x = self.augment(x, noise)
-        return Batch(x, condition, noise, self.step, self.step / self.n_steps)
+    def _weighted(self, loss: Tensor, batch: Batch) -> Tensor:
+        """The mean of a part as a term of the mean of all rows."""
+        return loss if self.batches.parts == 1 else loss * (len(batch.x) / self.batches.rows(self.step))
+
+    def _summed(self, descent: Descent, losses: list[Tensor]) -> Tensor:
+        """The sum of the losses; with several processes, of the losses and of the gradients of all."""
+        if len(losses) == 1 and self.fabric is None:
+            return losses[0].detach()
+        loss = sum((loss.detach() for loss in losses), torch.zeros((), device=self.device))
+        if self.fabric is not None:
+            message = self.fabric.all_reduce(
+                torch.cat([descent.gradient, loss[None].to(descent.gradient)]), reduce_op="sum"
+            )
+            descent.gradient.copy_(message[:-1])
+            loss = message[-1]
+        return loss
 
     def _validate(self) -> float | None:
         """The first loss of the validation rows; keeps the parameters when it is the lowest so far."""

@@ -36,6 +36,10 @@ def make_model(family: str, data: "Dataset", width: int, seed: int, **options: A
         return GAN(*arguments, n_latent=16, seed=seed, **{"hidden": (width, width), **options})
     if family == "diffusion":
         return Diffusion(*arguments, hidden=(width,) * 3, seed=seed, **options)
+    if family == "flow":
+        from generative.flows import Flow
+
+        return Flow(*arguments, hidden=(width // 4,) * 2, seed=seed, **options)
     if family == "spin-diffusion":
         return SpinDiffusion(*arguments, hidden=(width,) * 2, seed=seed, **options)
     raise ValueError(f"expected a family of models, got {family!r}")

@@ -12,7 +12,7 @@ FOUND = 0.2  # a mode counts as covered with this part of its share of the sampl
 
 
 class GaussianRingSettings(PlaneSettings):
-    """A diffusion model, an adversarial network or a variational autoencoder learns a ring of Gaussians."""
+    """A diffusion model, a flow, an adversarial network or a variational autoencoder learns a ring of Gaussians."""
 
     n_modes: int = Field(8, ge=2, le=100, description="Gaussians")
     sigma: float = Field(0.1, gt=0, allow_inf_nan=False, description="their width; the ring has the radius 2")

@@ -7,7 +7,7 @@ from .plane import PlaneRun, PlaneSettings, draw
 
 
 class MoonsSettings(PlaneSettings):
-    """A diffusion model, an adversarial network or a variational autoencoder learns two half moons."""
+    """A diffusion model, a flow, an adversarial network or a variational autoencoder learns two half moons."""
 
     noise: float = Field(0.05, gt=0, allow_inf_nan=False, description="width of the moons")
 

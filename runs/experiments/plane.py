@@ -28,7 +28,7 @@ class PlaneSettings(Settings):
     """Fields of every experiment with points in the plane."""
 
     threads: int = Field(1, ge=1, le=1024, description="number of threads; the same bits need the same number")
-    family: Literal["diffusion", "gan", "vae"] = Field("diffusion", description="of the model")
+    family: Literal["diffusion", "gan", "vae", "flow"] = Field("diffusion", description="of the model")
     n_data: int = Field(10_000, ge=1000, description="points, of which a fifth is for testing")
     width: int = Field(256, ge=1, description="units of each hidden layer")
     n_updates: int = Field(6000, ge=1, description="steps of the optimizer")

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import nn
 
+from generative.batches import NOISE, ORDER
 from generative.noise import generator, hashed
 from generative.objectives import Batch, Objective
-from generative.training import NOISE, ORDER, Training
+from generative.training import Training
 from neural.optimizers import CosineDecay
 from runs.hdf5 import read_tree, write_tree
 
