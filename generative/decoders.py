@@ -23,6 +23,10 @@ class Bits(nn.Module):
         x, h = torch.broadcast_tensors(x, h)
         return F.binary_cross_entropy_with_logits(h, x, reduction="none").sum(-1).neg()
 
+    def misfit(self, x: Tensor, h: Tensor) -> Tensor:
+        """-log p of all rows together, for x and h of one shape."""
+        return F.binary_cross_entropy_with_logits(h, x, reduction="sum")
+
     def mean(self, h: Tensor) -> Tensor:
         """The expectation of x."""
         return torch.sigmoid(h)
@@ -37,6 +41,9 @@ class Spins(Bits):
 
     def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
         return -F.softplus(-x * h).sum(-1)
+
+    def misfit(self, x: Tensor, h: Tensor) -> Tensor:
+        return F.softplus(-x * h).sum()
 
     def mean(self, h: Tensor) -> Tensor:
         return torch.tanh(h / 2)
@@ -55,6 +62,9 @@ class Real(nn.Module):
     def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
         z = (x - h) * torch.exp(-self.log_sigma)
         return -(0.5 * z**2 + self.log_sigma + 0.5 * math.log(2 * math.pi)).sum(-1)
+
+    def misfit(self, x: Tensor, h: Tensor) -> Tensor:
+        return -self.log_prob(x, h).sum()
 
     def mean(self, h: Tensor) -> Tensor:
         return h

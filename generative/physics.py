@@ -34,17 +34,25 @@ class Jackknife(NamedTuple):
     covariance: Array
 
 
-def jackknife(features: Array, function: Callable[[Array], Array], n_eff: float | None = None) -> Jackknife:
+def jackknife(
+    features: Array,
+    function: Callable[[Array], Array],
+    n_eff: float | None = None,
+    weights: Array | None = None,
+) -> Jackknife:
     """``function`` of the mean of ``features`` (n_samples, n_features); block b has every 64th sample from sample b.
 
     The bias of first order in 1/n is removed. Errors are scaled to ``n_eff`` independent samples where that is known.
+    With ``weights`` (n_samples,) means are sum w x / sum w; the blocks see that both sums fluctuate, together.
     Source: B. Efron, The Jackknife (SIAM, 1982), eqs. (2.8) and (3.1).
     """
     n, n_blocks = len(features), min(N_BLOCKS, len(features))
-    sums = np.array([features[b::n_blocks].sum(axis=0) for b in range(n_blocks)])
-    sizes = np.array([len(features[b::n_blocks]) for b in range(n_blocks)])[:, None]
-    whole = np.atleast_1d(function(features.mean(axis=0)))
-    without = np.array([np.atleast_1d(function(mean)) for mean in (sums.sum(axis=0) - sums) / (n - sizes)])
+    w = np.ones((n, 1)) if weights is None else np.reshape(weights, (n, 1))
+    sums = np.array([(w * features)[b::n_blocks].sum(axis=0) for b in range(n_blocks)])
+    masses = np.array([w[b::n_blocks].sum(axis=0) for b in range(n_blocks)])
+    whole = np.atleast_1d(function(sums.sum(axis=0) / masses.sum(axis=0)))
+    means = (sums.sum(axis=0) - sums) / (masses.sum(axis=0) - masses)
+    without = np.array([np.atleast_1d(function(mean)) for mean in means])
     mean = n_blocks * whole - (n_blocks - 1) * without.mean(axis=0)
     covariance = np.cov(without.T, bias=True).reshape(len(whole), -1) * (n_blocks - 1) * (n / n_eff if n_eff else 1.0)
     errors = np.sqrt(np.diag(covariance))
@@ -71,8 +79,13 @@ class Observables(NamedTuple):
     covariance: Array
 
 
-def observables(spins: Array, target: IsingTarget, n_eff: float | None = None) -> Observables:
-    """Every observable of ``spins`` (n_samples, n_sites), -1 and +1, worth ``n_eff`` independent ones."""
+def observables(
+    spins: Array, target: IsingTarget, n_eff: float | None = None, log_weights: Array | None = None
+) -> Observables:
+    """Every observable of ``spins`` (n_samples, n_sites), -1 and +1, worth ``n_eff`` independent ones.
+
+    log_weights : (n_samples,), of samples from another distribution; any constant may be added to them
+    """
     n_sites, temperature = target.lattice.n_sites, target.temperature
     s = np.asarray(spins, dtype=np.float64)
     energy, m = target.energy(s) / n_sites, s.mean(axis=1)
@@ -87,7 +100,8 @@ def observables(spins: Array, target: IsingTarget, n_eff: float | None = None) -
         return np.array([e, abs_m, heat, chi, 1 - m4 / (3 * m2**2), *mean[5:]])
 
     names = [*OBSERVABLES, *(f"G({r:g})" for r in pairs)]
-    estimates, covariance = jackknife(features, derived, n_eff)
+    weights = None if log_weights is None else np.exp(log_weights - np.max(log_weights))
+    estimates, covariance = jackknife(features, derived, n_eff, weights)
     return Observables(dict(zip(names, estimates)), covariance)
 
 

@@ -104,11 +104,12 @@ class VAE(TorchModel):
         mean, log_variance = self.posterior(batch.x, batch.condition)
         noise = torch.randn(mean.shape, generator=batch.generator, device=mean.device, dtype=mean.dtype)
         h = self.decoder(mean + torch.exp(0.5 * log_variance) * noise, condition=batch.condition)
-        log_p, kl = self.decoded.log_prob(batch.x, h).sum(), gaussian_kl(mean, log_variance).sum()
+        misfit, kl = self.decoded.misfit(batch.x, h), gaussian_kl(mean, log_variance).sum()
         beta = self.beta * min(1.0, batch.progress / self.warm_up) if self.warm_up else self.beta
-        loss = (kl if beta == 1 else beta * kl) - log_p
-        numbers = {"elbo": (log_p.detach() - kl.detach()) / len(mean), "kl": kl.detach() / len(mean)}
-        return loss / len(mean), numbers | self._watch(batch, mean)
+        loss = (misfit + (kl if beta == 1 else beta * kl)) / len(mean)
+        kl = kl.detach() / len(mean)
+        elbo = -loss.detach() if beta == 1 else (beta - 1) * kl - loss.detach()
+        return loss, {"elbo": elbo, "kl": kl, **self._watch(batch, mean)}
 
     def _watch(self, batch: Batch, mean: Tensor) -> dict[str, Tensor]:
         if batch.step % WATCH_EVERY or len(mean) < 2:

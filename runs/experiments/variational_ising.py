@@ -19,10 +19,11 @@ class VariationalIsingSettings(AutoregressiveSettings):
 
 
 class VariationalIsingRun(TrainedRun):
-    """Training by the variational free energy, then the same and the energy by importance weights."""
+    """Training by the variational free energy, then the same and all observables by importance weights."""
 
     def __init__(self, settings: VariationalIsingSettings) -> None:
         from generative.datasets import IsingTarget
+        from generative.physics import exact_observables
         from montecarlo.lattices import Square
 
         super().__init__()
@@ -33,7 +34,7 @@ class VariationalIsingRun(TrainedRun):
         thermodynamics = self.target.exact()
         assert thermodynamics is not None  # a torus is always solved
         free_energy = -settings.temperature * thermodynamics.log_z / settings.size**2
-        self.exact: Mapping[str, float] = {"free_energy": free_energy, "energy": thermodynamics.energy}
+        self.exact: Mapping[str, float] = {**exact_observables(self.target), "free_energy": free_energy}
         self.fit = self.model.fit_energy(
             self.target,
             n_steps=settings.n_steps,
@@ -44,18 +45,24 @@ class VariationalIsingRun(TrainedRun):
         )
 
     def measuring(self) -> Iterator[Progress]:
-        n_sites, temperature = self.settings.size**2, self.settings.temperature
-        found = self.model.thermodynamics(self.target, self.settings.n_measure, self.settings.seed)
+        from generative.importance import variational
+        from generative.physics import observables
+
+        n_sites, temperature, seed = self.settings.size**2, self.settings.temperature, self.settings.seed
+        s = self.model.sample(self.settings.n_measure, seed)
+        energy, log_q = self.target.energy(s), self.model.log_prob(s)
+        found = variational(energy, log_q, temperature, n_sites, seed)
+        weighted = observables(s, self.target, log_weights=self.target.log_weight(s) - log_q).estimates
         excess = (found.bound - self.exact["free_energy"]) * (n_sites / temperature)
         self.measured = {
             "free_energy": self.measurement("free_energy", found.free_energy, "J per site"),
             "free_energy_bound": self.measurement("free_energy_bound", found.bound, "J per site"),
             "divergence": self.measurement("divergence", excess, "nats per configuration"),
-            "energy": self.measurement("energy", found.energy, "J per site"),
             "entropy": self.measurement("entropy", found.entropy, "nats per site"),
+            **{name: self.measurement(name, each) for name, each in weighted.items()},
         }
-        self.kept = {"configurations": self.model.sample(64, self.settings.seed).astype("int8")}
-        yield Progress(1, 1, {"free_energy": found.free_energy.mean, "worth": found.importance.n_eff / found.energy.n})
+        self.kept = {"configurations": s[:64].astype("int8")}
+        yield Progress(1, 1, {"free_energy": found.free_energy.mean, "worth": found.importance.n_eff / len(s)})
 
 
 def start(settings: VariationalIsingSettings) -> Run:

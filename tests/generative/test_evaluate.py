@@ -79,6 +79,37 @@ def test_errors_of_the_jackknife_cover_the_truth():
     assert_coverage([r.mean for r in results], [r.error for r in results], 1.0)
 
 
+def test_errors_of_weighted_samples_cover_the_truth():
+    """Specific heat and susceptibility of 4 x 4 spins from samples of another temperature."""
+    model, target = Perfect(2.6), DATA.targets[0]
+    s = 2 * model.x - 1
+    energy, m, exact = target.energy(s) / 16, s.mean(axis=1), exact_observables(target)
+    features = np.stack([energy, energy**2, np.abs(m), m**2], axis=1)
+    log_w = target.log_weight(s) - model.log_p
+    weights, cumulative = np.exp(log_w - log_w.max()), np.exp(model.log_p).cumsum()
+
+    def derived(mean):
+        e, e2, abs_m, m2 = mean
+        return np.array([16 * (e2 - e**2) / 2.269185**2, 16 * (m2 - abs_m**2) / 2.269185])
+
+    rng, results = np.random.default_rng(0), []
+    for _ in range(300):
+        rows = np.searchsorted(cumulative, rng.random(6400) * cumulative[-1])
+        results.append(jackknife(features[rows], derived, weights=weights[rows]).estimates)
+    for estimates, name in zip(zip(*results), ("specific_heat", "susceptibility")):
+        assert_coverage([each.mean for each in estimates], [each.error for each in estimates], exact[name])
+
+
+def test_observables_by_weights_are_those_of_the_target():
+    model, target = Perfect(2.6), DATA.targets[0]
+    s = 2 * model.sample(20_000, 1) - 1
+    log_w = target.log_weight(s) - model.log_prob((s + 1) / 2)
+    found, exact = observables(s, target, log_weights=log_w).estimates, exact_observables(target)
+    assert exact.keys() >= {"energy", "specific_heat", "susceptibility", "binder"}
+    assert all(abs(found[name].z(value)) < 4 for name, value in exact.items() if name in found)
+    assert abs(observables(s, target).estimates["energy"].z(exact["energy"])) > 10
+
+
 def test_histogram_and_observables_use_spins():
     spins = DATA.as_spins().train
     histogram = energy_histogram(spins, DATA.targets[0])

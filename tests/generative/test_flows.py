@@ -18,8 +18,8 @@ from neural.optimizers import CosineDecay
 def moons():
     """A flow that has learned the two half moons, and their data."""
     data = datasets.moons(8000, seed=1)
-    model = Flow((2,), hidden=(32, 32), seed=1)
-    options: Any = dict(n_steps=800, batch_size=256, learning_rate=CosineDecay(5e-3, 800), ema=0.99)
+    model = Flow((2,), n_maps=2, hidden=(32, 32), seed=1)
+    options: Any = dict(n_steps=400, batch_size=256, learning_rate=CosineDecay(1e-2, 400), ema=0.99)
     records = list(model.fit(data, **options))
     assert records[-1].losses["nll"] < records[0].losses["nll"]
     return model, data

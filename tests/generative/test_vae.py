@@ -42,6 +42,14 @@ def test_probabilities_of_all_configurations_sum_to_one(values):
     torch.testing.assert_close((p[:, None] * x).sum(0), decoded(values, 4).mean(h))
 
 
+@pytest.mark.parametrize("values", ["bits", "spins", "real"])
+def test_the_misfit_is_minus_the_sum_of_log_probabilities(values):
+    h = torch.randn(6, 4, generator=generator(0)).double()
+    x = (torch.randn(6, 4, generator=generator(1)) > 0).double()
+    decoder = decoded(values, 4).double()
+    torch.testing.assert_close(decoder.misfit(2 * x - 1, h), -decoder.log_prob(2 * x - 1, h).sum())
+
+
 def test_a_real_decoder_is_a_normal_distribution():
     real = decoded("real", 3).double()
     nn.init.constant_(real.log_sigma, -0.7)  # pyright: ignore[reportArgumentType]

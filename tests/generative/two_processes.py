@@ -1,4 +1,4 @@
-"""``python two_processes.py FOLDER``: train models on the CPU in two processes, each of which writes what it learned."""
+"""``python two_processes.py FOLDER``: train models on the CPU in two processes, which write what they learned."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ def trained(fabric: Any, parts: int | None) -> dict[str, Any]:
     spins = np.sign(np.random.default_rng(0).normal(size=(150, 9)) + 0.5)
     of_data: Any = dict(n_steps=12, batch_size=63, record_every=4, ema=0.9, clip=1.0, flip=True, **options)
     vae, gan = VAE((3, 3), "spins", n_latent=2, hidden=(16,)), GAN((3, 3), "spins", hidden=(16,), n_critic=2)
-    made = MADE((3, 3), 3)
+    made, target = MADE((3, 3), 3), IsingTarget(Square(3), 2.5)
     fits = {
         "vae": (vae, "loss", vae.fit(spins, validation=spins[:30], **of_data)),
         "gan": (gan, "critic", gan.fit(spins, **of_data)),
