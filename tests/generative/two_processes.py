@@ -30,7 +30,7 @@ def trained(fabric: Any, parts: int | None) -> dict[str, Any]:
         "made": (
             made,
             "surrogate",
-            made.fit_energy(IsingTarget(Square(3), 2.5), n_steps=10, record_every=5, **options),
+            made.fit_energy(target, n_steps=10, record_every=5, **options),
         ),
     }
     found = {}
