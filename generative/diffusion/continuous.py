@@ -2,6 +2,12 @@
 
     loss = E |noise - eps(x_t, t)|^2    or, with prediction="v",    E |v - v(x_t, t)|^2,  v = alpha noise - sigma x_0
 
+Spins s become x = s + w g with normal numbers g, and x a spin again with p(s = 1 | x) = sigmoid(2 x / w^2). With
+prediction="odds" the network f adds to what noise alone says of a spin, and the loss is that of a classifier:
+
+    h = log p(s = 1 | x_t) / p(s = -1 | x_t) = 2 alpha x_t / V + f(x_t, t),    V = sigma^2 + alpha^2 w^2
+    eps = sigma (x_t - alpha tanh(h / 2)) / V,    loss = -E log sigmoid(s h)
+
 Sources: J. Ho et al., arXiv:2006.11239, eq. (14); v: T. Salimans, J. Ho, arXiv:2202.00512, appendix D; guidance: J. Ho,
 T. Salimans, arXiv:2207.12598, eq. (6); the likelihood: Y. Song et al., arXiv:2011.13456, appendix D.2.
 """
@@ -12,10 +18,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from generative.conditions import Condition
 from generative.diffusion.samplers import DDPM, Epsilon, ProbabilityFlow, Sampler, log_likelihood
-from generative.diffusion.schedules import Schedule, alpha_sigma, find_schedule
+from generative.diffusion.schedules import Schedule, alpha_sigma, find_schedule, numbers
 from generative.model import Likelihood, TorchModel
 from generative.networks.convolutional import UNet
 from generative.networks.dense import Dense
@@ -24,7 +31,8 @@ from generative.objectives import Batch, Objective
 from generative.training import Training
 from neural.optimizers import Schedule as LearningRate
 
-PREDICTIONS = ("epsilon", "v")
+PREDICTIONS = ("epsilon", "v", "odds")
+WIDTH = 0.3  # w, of the noise that makes numbers of spins: 4e-4 of them change their sign
 DROPPED = 0.1  # fraction of the conditions that training for guidance leaves out
 
 
@@ -51,17 +59,16 @@ class Diffusion(TorchModel):
     """A diffusion model: a dense network with ``hidden`` units, or a U-Net with ``channels``.
 
     shape : of one configuration
-    values : "real" or "unit"; "spins" and "bits" are dequantised, see below
-    prediction : what the network returns, "epsilon" or "v"
+    values : "real" or "unit", or "spins" and "bits", which are taken as spins
+    prediction : what the network returns, "epsilon", "v" or "odds"; "odds" for spins, otherwise "epsilon", unless given
     schedule : "linear", "cosine", or one of ``generative.diffusion.schedules``
     sampler : how ``sample`` works: ``DDPM``, ``DDIM``, ``PredictorCorrector`` or ``ProbabilityFlow``; may be replaced
     guidance : w >= 0 of classifier-free guidance, eps = (1 + w) eps(x, t, c) - w eps(x, t, nothing); needs a condition
     n_steps : of the flow that ``log_prob`` integrates
     n_probes : random signs from which the divergence is estimated; None computes it exactly
 
-    ``log_prob`` is that of the flow: exact, up to its steps, or stochastic and right on average with ``n_probes``.
-    Spins s become s + u with u uniform in [-1, 1), and the sign takes them back: log p(s) >= E log p(s + u) + n log 2.
-    So ``log_prob``, from one u, is a lower bound on average. Bits are taken as spins.
+    ``log_prob`` is that of the flow: exact, up to its steps, or stochastic and right on average with ``n_probes``. Of
+    spins it is a lower bound on average, from one x: log p(s) >= E log p(x) + log p(s | x) - log q(x | s).
     """
 
     def __init__(
@@ -73,7 +80,7 @@ class Diffusion(TorchModel):
         channels: Sequence[int] | None = None,
         padding: str = "circular",
         activation: str = "gelu",
-        prediction: str = "epsilon",
+        prediction: str | None = None,
         schedule: str | Schedule = "linear",
         sampler: Sampler | ProbabilityFlow | None = None,
         guidance: float = 0.0,
@@ -82,8 +89,10 @@ class Diffusion(TorchModel):
         condition: Condition | None = None,
         seed: int = 0,
     ) -> None:
-        if prediction not in PREDICTIONS:
-            raise ValueError(f"expected prediction {' or '.join(PREDICTIONS)}, got {prediction!r}")
+        discrete = values in ("spins", "bits")
+        prediction = prediction or ("odds" if discrete else "epsilon")
+        if prediction not in PREDICTIONS or (prediction == "odds" and not discrete):
+            raise ValueError(f'expected prediction "epsilon", "v", or for spins "odds", got {prediction!r}')
         if guidance < 0 or (guidance > 0 and condition is None):
             raise ValueError(f"expected guidance >= 0, and a condition to be guided by, got {guidance} and {condition}")
         n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
@@ -93,6 +102,8 @@ class Diffusion(TorchModel):
         else:
             net = UNet((shape[0], shape[1]), channels, padding=padding, **options)
         self.scaled = Scaled(net, n)
+        if discrete:
+            self.scaled.get_buffer("deviation").fill_(math.sqrt(1 + WIDTH**2))
         super().__init__(self.scaled, shape, values, condition, seed)
         self.prediction, self.schedule, self.guidance = prediction, find_schedule(schedule), guidance
         self.sampler = DDPM() if sampler is None else sampler
@@ -110,9 +121,7 @@ class Diffusion(TorchModel):
         return "exact" if self.n_probes is None else "stochastic"
 
     def train(self, rows: Tensor | None, *arguments: Any, **named: Any) -> Training:
-        if rows is not None and self.discrete:
-            self.scaled.get_buffer("deviation").fill_(math.sqrt(4 / 3))  # of s + u
-        elif rows is not None:
+        if rows is not None and not self.discrete:
             self.scaled.learn(rows)
         return super().train(rows, *arguments, **named)
 
@@ -120,28 +129,42 @@ class Diffusion(TorchModel):
         return [Objective("loss", self.loss, list(self.network.parameters()), learning_rate)]
 
     def loss(self, batch: Batch) -> Tensor:
-        """The mean square error, at random times, per feature."""
+        """The mean square error, or the surprise of a spin in nats, at random times, per feature."""
         made: Any = dict(generator=batch.generator, device=batch.x.device, dtype=batch.x.dtype)
-        x = self.encoded(batch.x, torch.rand(batch.x.shape, **made) if self.discrete else None)
+        x = self.encoded(batch.x, torch.randn(batch.x.shape, **made) if self.discrete else None)
         t, noise = torch.rand(len(x), **made), torch.randn(x.shape, **made)
         condition = batch.condition
-        if condition is not None:
+        if condition is not None and self.guidance > 0:
             condition = condition * (torch.rand(len(x), 1, **made) >= DROPPED)
         alpha, sigma = (each[:, None] for each in alpha_sigma(self.schedule, t))
-        target = noise if self.prediction == "epsilon" else alpha * noise - sigma * x
-        return torch.mean((target - self.scaled(alpha * x + sigma * noise, t, condition)) ** 2)
+        y = alpha * x + sigma * noise
+        out = self.scaled(y, t, condition)
+        if self.prediction == "odds":
+            return F.softplus(-self._spins(batch.x) * (self._own(y, alpha, sigma) + out)).mean()
+        return torch.mean(((noise if self.prediction == "epsilon" else alpha * noise - sigma * x) - out) ** 2)
 
-    def encoded(self, x: Tensor, u: Tensor | None) -> Tensor:
-        """Rows as the network sees them: spins spread by u in [0, 1), zero mean, deviation 1."""
-        if u is not None:
-            x = (x if self.values == "spins" else 2 * x - 1) + 2 * u - 1
+    def _spins(self, x: Tensor) -> Tensor:
+        return x if self.values == "spins" else 2 * x - 1
+
+    def _variance(self, alpha: Any, sigma: Any) -> Any:
+        """V of numbers that have been divided by their deviation."""
+        return sigma**2 + (alpha * WIDTH) ** 2 / (1 + WIDTH**2)
+
+    def _own(self, y: Tensor, alpha: Any, sigma: Any) -> Tensor:
+        """The log odds of each spin from its own number."""
+        return (2 / math.sqrt(1 + WIDTH**2)) * alpha / self._variance(alpha, sigma) * y
+
+    def encoded(self, x: Tensor, g: Tensor | None) -> Tensor:
+        """Rows as the network sees them: spins with noise g, zero mean, deviation 1."""
+        if g is not None:
+            x = self._spins(x) + WIDTH * g
         return (x - self.scaled.get_buffer("mean")) / self.scaled.get_buffer("deviation")
 
-    def decoded(self, y: Tensor) -> Tensor:
+    def decoded(self, y: Tensor, noise: Noise) -> Tensor:
         """Rows of the kind of ``values``."""
         x = y * self.scaled.get_buffer("deviation") + self.scaled.get_buffer("mean")
         if self.discrete:
-            up = (x >= 0).to(x)
+            up = (noise.uniform(self.n_features) < torch.sigmoid(2 / WIDTH**2 * x)).to(x)
             return up if self.values == "bits" else 2 * up - 1
         return x.clamp(0, 1) if self.values == "unit" else x
 
@@ -152,8 +175,11 @@ class Diffusion(TorchModel):
             out = self.scaled(x, x.new_full((len(x),), t), features)
             if self.prediction == "epsilon":
                 return out
-            alpha, sigma = alpha_sigma(self.schedule, torch.tensor(t, dtype=torch.float64))
-            return float(sigma) * x + float(alpha) * out
+            alpha, sigma, _ = numbers(self.schedule, t)
+            if self.prediction == "v":
+                return sigma * x + alpha * out
+            spins = torch.tanh(0.5 * (self._own(x, alpha, sigma) + out)) / math.sqrt(1 + WIDTH**2)
+            return sigma / self._variance(alpha, sigma) * (x - alpha * spins)
 
         def guided(x: Tensor, t: float) -> Tensor:
             eps = seen(x, t, condition)
@@ -165,13 +191,18 @@ class Diffusion(TorchModel):
 
     def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
         start = noise.normal(self.n_features)
-        return self.decoded(self.sampler(self.epsilon(condition), self.schedule, start, noise))
+        return self.decoded(self.sampler(self.epsilon(condition), self.schedule, start, noise), noise)
 
     def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
-        y = self.encoded(x, noise.uniform(self.n_features) if self.discrete else None)
-        probes = None
+        g = noise.normal(self.n_features) if self.discrete else None
+        y, probes = self.encoded(x, g), None
         if self.n_probes is not None:
             probes = 2.0 * (noise.uniform(self.n_probes, self.n_features) < 0.5).to(y) - 1
         log_p = log_likelihood(self.epsilon(condition), self.schedule, y, self.n_steps, probes)
         log_p = log_p - self.scaled.get_buffer("deviation").double().log().sum()
-        return log_p + self.n_features * math.log(2) if self.discrete else log_p
+        return log_p if g is None else log_p + self._odds_over_density(self._spins(x), g).sum(1)
+
+    def _odds_over_density(self, s: Tensor, g: Tensor) -> Tensor:
+        """log p(s | x) - log q(x | s) of every spin, at x = s + w g."""
+        log_q = -0.5 * g**2 - math.log(WIDTH * math.sqrt(2 * math.pi))
+        return (F.logsigmoid(2 / WIDTH**2 * s * (s + WIDTH * g)) - log_q).double()

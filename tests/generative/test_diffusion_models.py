@@ -9,6 +9,7 @@ import torch
 
 from generative.conditions import Classes, Interval
 from generative.diffusion import DDIM, DDPM, Diffusion, PredictorCorrector, ProbabilityFlow
+from generative.diffusion.continuous import WIDTH
 from generative.diffusion.schedules import alpha_sigma
 from generative.noise import generator
 from generative.objectives import Batch
@@ -66,22 +67,57 @@ def test_data_is_taken_at_its_own_scale():
     assert (draws - draws.mean(0)).std() == pytest.approx(5, rel=0.05)
 
 
-@pytest.mark.parametrize("values", ["spins", "bits"])
-def test_the_bound_of_spins_is_that_of_their_cells(values):
-    """p(s) = 1/4 for a standard normal y, and E log p(y in the cell of s) + 2 log(2 / deviation) bounds it."""
-    model = exact("epsilon", values)
-    deviation = math.sqrt(4 / 3)
-    model.scaled.get_buffer("deviation").fill_(deviation)
-    rows = np.repeat([[1.0, -1.0]] if values == "spins" else [[1.0, 0.0]], 500, axis=0)
-    found = model.log_prob(rows)
-    second = 4 / 3 / deviation**2  # E (1 + u)^2 = 4/3
-    expected = 2 * (-0.5 * second - 0.5 * math.log(2 * math.pi) + math.log(2 / deviation))
-    assert abs(found.mean() - expected) < 4 * found.std() / math.sqrt(500)
-    assert expected < math.log(0.25)
+class Pair(torch.nn.Module):
+    """The best network for two spins with p = exp(K s_1 s_2) / 4 cosh K, for any of the three predictions."""
+
+    def __init__(self, model: Diffusion, coupling: float) -> None:
+        super().__init__()
+        self.zero, self.model, self.coupling = torch.nn.Parameter(torch.zeros(())), [model], coupling
+
+    def forward(self, y, time, condition=None):
+        (model,), alpha_sigmas = self.model, alpha_sigma(self.model[0].schedule, time)
+        alpha, sigma = (each[:, None] for each in alpha_sigmas)
+        own = model._own(y, alpha, sigma)
+        field = own.flip(1) / 2  # of the other spin
+        odds = torch.log(torch.cosh(field + self.coupling) / torch.cosh(field - self.coupling))
+        if model.prediction == "odds":
+            return self.zero + odds
+        spins = torch.tanh((own + odds) / 2) / math.sqrt(1 + WIDTH**2)
+        eps = sigma / model._variance(alpha, sigma) * (y - alpha * spins)
+        return self.zero + (eps if model.prediction == "epsilon" else (eps - sigma * y) / alpha)
+
+
+@pytest.mark.parametrize(("prediction", "values"), [("odds", "spins"), ("odds", "bits"), ("epsilon", "spins")])
+def test_two_spins(prediction, values):
+    """The bound is tight to the overlap of the noise of both signs, 1e-3, and samples have the correlation."""
+    coupling = 0.7
+    model = Diffusion((2,), values, prediction=prediction, hidden=(4,), sampler=DDPM(100))
+    model.scaled.net = Pair(model, coupling)
+    model.network.double()
     assert model.likelihood == "lower"
-    model.sampler = DDIM(20)
-    up = model.sample(4000, 2).mean()
-    assert abs(up - (0 if values == "spins" else 0.5)) < 4 / math.sqrt(8000)
+    for s in ([1.0, 1.0], [1.0, -1.0]):
+        rows = np.repeat([s if values == "spins" else [(each + 1) / 2 for each in s]], 400, axis=0)
+        found, exact = model.log_prob(rows), coupling * s[0] * s[1] - math.log(4 * math.cosh(coupling))
+        error = found.std() / math.sqrt(len(found))
+        assert -0.01 - 4 * error < found.mean() - exact < 4 * error
+    x = model.sample(4000, 2)
+    s = x if values == "spins" else 2 * x - 1
+    for product, expected in ((s[:, 0] * s[:, 1], math.tanh(coupling)), (s[:, 0], 0.0)):
+        # 100 steps move averages by a part in a hundred
+        assert abs(product.mean() - expected) < 4 / math.sqrt(4000) + 0.01
+
+
+def test_the_loss_of_odds_is_least_for_the_best_network():
+    model = Diffusion((2,), "spins", hidden=(4,))
+    rng = np.random.default_rng(0)
+    first = 2.0 * rng.integers(0, 2, 20_000) - 1
+    second = np.where(rng.random(20_000) < 1 / (1 + math.exp(-1.4)), first, -first)
+    rows = torch.tensor(np.stack([first, second], 1)).float()
+    losses = []
+    for coupling in (0.3, 0.7, 1.1):
+        model.scaled.net = Pair(model, coupling)
+        losses.append(float(model.loss(Batch(rows, None, generator(1), 0, 0.0)).detach()))
+    assert losses[1] < min(losses[0], losses[2]) - 1e-3
 
 
 def two_points(n: int = 512) -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +175,8 @@ def test_samples_do_not_depend_on_how_many_are_drawn(sampler):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(prediction="x"), "expected prediction epsilon or v"),
+        (dict(prediction="x"), 'expected prediction "epsilon"'),
+        (dict(prediction="odds"), 'for spins "odds"'),
         (dict(guidance=1.0), "a condition to be guided by"),
         (dict(schedule="square"), "names linear, cosine"),
     ],
