@@ -4,6 +4,7 @@ A Boltzmann machine, an autoregressive model, a variational autoencoder, an adve
 numbers and of spins, each trained for the same number of updates at each temperature.
 """
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
 Family = Literal["rbm", "made", "vae", "gan", "diffusion", "spin-diffusion"]
 FAMILIES: tuple[Family, ...] = ("rbm", "made", "vae", "gan", "diffusion", "spin-diffusion")
 OBSERVABLES = ("energy", "abs_m", "specific_heat", "susceptibility", "binder", "G(1)", "G(2)", "G(3)", "G(4)")
+OTHERS = ("nats_per_spin", "seconds_to_train", "seconds_per_sample")
 N_TEST, N_RECORDS = 1000, 20
+OPTIONS: dict[str, dict[str, Any]] = {
+    "made": {"flip": True, "translation": True},
+    "diffusion": {"n_probes": 1, "n_steps": 20},
+}
 
 
 class IsingShowdownSettings(Settings):
@@ -39,7 +45,7 @@ class IsingShowdownSettings(Settings):
     n_data: int = Field(
         20_000, ge=100, description="configurations at each temperature, of which a fifth is for testing"
     )
-    n_updates: int = Field(4000, ge=N_RECORDS, description="steps of the optimizer for each model")
+    n_updates: int = Field(3000, ge=N_RECORDS, description="steps of the optimizer for each model")
     batch_size: int = Field(256, ge=2, description="configurations for each update")
     learning_rate: float = Field(2e-3, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
     width: int = Field(512, ge=1, description="units of each hidden layer")
@@ -56,22 +62,24 @@ class Contestant:
         if self.is_rbm:
             self._make_machine()
         else:
-            options: Any = dict(flip=True) if family == "made" else {}
+            made, options = family == "made", OPTIONS.get(family, {})
             if family == "diffusion":
-                options = dict(n_probes=1, n_steps=20, prediction="v", sampler=sampler("ddpm", 200))
+                options = {**options, "sampler": sampler("ddpm", 100)}
             self.model: Any = make_model(family, data, settings.width, settings.seed, **options)
             part = -(-settings.n_updates // N_RECORDS)
-            symmetry: Any = dict(flip=family != "made", translation=True, validation=None)
+            symmetry: Any = dict(flip=not made, translation=not made, validation=None)
             self.training: Any = fit(self.model, self.rows, settings, record_every=part, **symmetry)
 
     def _make_machine(self) -> None:
         from generative import IsingRBM
+        from montecarlo.lattices import Square
         from neural.optimizers import Adam, CosineDecay
 
         s, n = self.settings, self.rows.shape[1]
-        self.model = IsingRBM(n, n, seed=s.seed, scale=0.05, symmetric=True)
+        shared: Any = dict(symmetric=True, permutations=Square(s.size).translations)
+        self.model = IsingRBM(n, n, seed=s.seed, scale=0.05, **shared)
         n_epochs = max(1, round(s.n_updates * s.batch_size / len(self.rows)))
-        rate = CosineDecay(5 * s.learning_rate, n_epochs * -(-len(self.rows) // s.batch_size))
+        rate = CosineDecay(2 * s.learning_rate, n_epochs * -(-len(self.rows) // s.batch_size))
         arguments: Any = dict(method="pcd", k=5, n_epochs=n_epochs, batch_size=s.batch_size, optimizer=Adam(rate))
         self.n_epochs, self.training = n_epochs, self.model.fit(self.rows, **arguments)
 
@@ -218,7 +226,7 @@ def draw(result: "Result", figure: "Figure") -> None:
     axes = figure.subplots(2, len(temperatures), squeeze=False)
     for column, t in enumerate(temperatures):
         for k, family in enumerate(families):
-            points = [(j, _z(result, _name(family, t, name))) for j, name in enumerate(OBSERVABLES)]
+            points = [(j, _z(result.measurement.get(_name(family, t, name)))) for j, name in enumerate(OBSERVABLES)]
             shown = [(j + 0.1 * (k - len(families) / 2), z) for j, z in points if np.isfinite(z)]
             axes[0, column].plot(*zip(*shown), "o", color=COLOURS[k % len(COLOURS)], markersize=4, label=family)
         axes[0, column].axhspan(-2, 2, color="grey", alpha=0.15, linewidth=0)
@@ -230,8 +238,22 @@ def draw(result: "Result", figure: "Figure") -> None:
     figure.suptitle(f"{result.experiment}, {result.config['size']} x {result.config['size']}", fontsize=12)
 
 
-def _z(result: "Result", name: str) -> float:
-    measured = result.measurement.get(name)
+def table(result: "Result") -> str:
+    """What was measured: for each model the z-score of every observable, nats per spin above the entropy, seconds."""
+    measured, contests = result.measurement, itertools.product(result.config["temperatures"], result.config["families"])
+    lines = [f"{'':24}{''.join(f'{name[:9]:>10}' for name in OBSERVABLES)}  nats above  train s  sample ms"]
+    for t, family in contests:
+        found = {quantity: measured.get(_name(family, t, quantity)) for quantity in (*OBSERVABLES, *OTHERS)}
+        scores = "".join(f"{_z(found[name]):>10.1f}" for name in OBSERVABLES)
+        nats, train, each = (found[name] for name in OTHERS)
+        above = "" if nats is None or nats.exact is None else f"{nats.estimate.mean - nats.exact:.5f}"
+        kind = "" if nats is None else f"  {nats.unit}"
+        seconds = "".join(f"{scale * x.estimate.mean:>9.3g}" for x, scale in ((train, 1.0), (each, 1e3)) if x)
+        lines.append(f"{family:16}{t:<8g}{scores}{above:>12}{seconds}{kind}")
+    return "\n".join(lines)
+
+
+def _z(measured: Measurement | None) -> float:
     if measured is None or measured.exact is None or not measured.estimate.error:
         return float("nan")
     return measured.estimate.z(measured.exact)

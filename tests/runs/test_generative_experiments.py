@@ -6,11 +6,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from runs.experiments import find
+from runs.experiments.ising_showdown import table
 from runs.hdf5 import read_tree, write_tree
 from runs.result import Measurement, Result
 
 PLANE = {"n_updates": 200, "n_data": 1000, "n_measure": 200, "width": 16, "sampler_steps": 5, "n_grid": 10}
-FAMILIES = ["rbm", "vae", "diffusion"]
+FAMILIES = ["rbm", "made", "diffusion"]
 SHOWDOWN = {"size": 4, "temperatures": [2.5], "n_data": 500, "n_updates": 20, "n_measure": 200, "width": 16}
 CASES = [
     ("moons", PLANE, {"classifier_accuracy", "log_likelihood", "integral"}),
@@ -67,3 +68,5 @@ def test_it_measures_draws_and_continues_to_the_same_bits(tmp_path, name, fields
     assert experiment.draw is not None
     experiment.draw(result, figure)
     figure.savefig(tmp_path / "picture.png")
+    if name == "ising-showdown":
+        assert all(f"{family:16}2.5" in table(result) for family in FAMILIES)
