@@ -5,8 +5,8 @@
 Spins s become x = s + w g with normal numbers g, and x a spin again with p(s = 1 | x) = sigmoid(2 x / w^2). With
 prediction="odds" the network f adds to what noise alone says of a spin, and the loss is that of a classifier:
 
-    h = log p(s = 1 | x_t) / p(s = -1 | x_t) = 2 alpha x_t / V + f(x_t, t),    V = sigma^2 + alpha^2 w^2
-    eps = sigma (x_t - alpha tanh(h / 2)) / V,    loss = -E log sigmoid(s h)
+    h = log p(s = 1 | x_t) / p(s = -1 | x_t) = a + f(tanh(a / 2), t),    a = 2 alpha x_t / V
+    V = sigma^2 + alpha^2 w^2,    eps = sigma (x_t - alpha tanh(h / 2)) / V,    loss = -E log sigmoid(s h)
 
 Sources: J. Ho et al., arXiv:2006.11239, eq. (14); v: T. Salimans, J. Ho, arXiv:2202.00512, appendix D; guidance: J. Ho,
 T. Salimans, arXiv:2207.12598, eq. (6); the likelihood: Y. Song et al., arXiv:2011.13456, appendix D.2.
@@ -25,7 +25,7 @@ from generative.diffusion.samplers import DDPM, Epsilon, ProbabilityFlow, Sample
 from generative.diffusion.schedules import Schedule, alpha_sigma, find_schedule, numbers
 from generative.model import Likelihood, TorchModel
 from generative.networks.convolutional import UNet
-from generative.networks.dense import Dense
+from generative.networks.dense import Coupled, Dense
 from generative.noise import Noise
 from generative.objectives import Batch, Objective
 from generative.training import Training
@@ -97,8 +97,10 @@ class Diffusion(TorchModel):
             raise ValueError(f"expected guidance >= 0, and a condition to be guided by, got {guidance} and {condition}")
         n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
         options: Any = dict(time=True, n_condition=n_condition, seed=seed)
-        if channels is None:
-            net: nn.Module = Dense(n, hidden, n, activation=activation, **options)
+        if channels is None and prediction == "odds":
+            net: nn.Module = Coupled(n, hidden, activation=activation, **options)
+        elif channels is None:
+            net = Dense(n, hidden, n, activation=activation, **options)
         else:
             net = UNet((shape[0], shape[1]), channels, padding=padding, **options)
         self.scaled = Scaled(net, n)
@@ -138,9 +140,9 @@ class Diffusion(TorchModel):
             condition = condition * (torch.rand(len(x), 1, **made) >= DROPPED)
         alpha, sigma = (each[:, None] for each in alpha_sigma(self.schedule, t))
         y = alpha * x + sigma * noise
-        out = self.scaled(y, t, condition)
         if self.prediction == "odds":
-            return F.softplus(-self._spins(batch.x) * (self._own(y, alpha, sigma) + out)).mean()
+            return F.softplus(-self._spins(batch.x) * self._odds(y, t, alpha, sigma, condition)).mean()
+        out = self.scaled(y, t, condition)
         return torch.mean(((noise if self.prediction == "epsilon" else alpha * noise - sigma * x) - out) ** 2)
 
     def _spins(self, x: Tensor) -> Tensor:
@@ -153,6 +155,11 @@ class Diffusion(TorchModel):
     def _own(self, y: Tensor, alpha: Any, sigma: Any) -> Tensor:
         """The log odds of each spin from its own number."""
         return (2 / math.sqrt(1 + WIDTH**2)) * alpha / self._variance(alpha, sigma) * y
+
+    def _odds(self, y: Tensor, t: Tensor, alpha: Any, sigma: Any, condition: Tensor | None) -> Tensor:
+        """The log odds of each spin from all numbers."""
+        own = self._own(y, alpha, sigma)
+        return own + self.scaled(torch.tanh(own / 2), t, condition)
 
     def encoded(self, x: Tensor, g: Tensor | None) -> Tensor:
         """Rows as the network sees them: spins with noise g, zero mean, deviation 1."""
@@ -172,13 +179,12 @@ class Diffusion(TorchModel):
         """The noise that the network sees, with guidance."""
 
         def seen(x: Tensor, t: float, features: Tensor | None) -> Tensor:
-            out = self.scaled(x, x.new_full((len(x),), t), features)
-            if self.prediction == "epsilon":
-                return out
-            alpha, sigma, _ = numbers(self.schedule, t)
-            if self.prediction == "v":
-                return sigma * x + alpha * out
-            spins = torch.tanh(0.5 * (self._own(x, alpha, sigma) + out)) / math.sqrt(1 + WIDTH**2)
+            times, (alpha, sigma, _) = x.new_full((len(x),), t), numbers(self.schedule, t)
+            if self.prediction != "odds":
+                out = self.scaled(x, times, features)
+                return out if self.prediction == "epsilon" else sigma * x + alpha * out
+            odds = self._odds(x, times, alpha, sigma, features)
+            spins = torch.tanh(odds / 2) / math.sqrt(1 + WIDTH**2)
             return sigma / self._variance(alpha, sigma) * (x - alpha * spins)
 
         def guided(x: Tensor, t: float) -> Tensor:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from generative.conditions import Condition
 from generative.model import TorchModel
 from generative.networks.convolutional import UNet
-from generative.networks.dense import Dense
+from generative.networks.dense import Coupled
 from generative.noise import Noise
 from generative.objectives import Batch, Objective
 from neural.optimizers import Schedule
@@ -127,7 +127,7 @@ class SpinDiffusion(TorchModel):
         n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
         options: Any = dict(time=True, n_condition=n_condition, seed=seed)
         if channels is None:
-            network: nn.Module = Dense(n, hidden, n, activation=activation, **options)
+            network: nn.Module = Coupled(n, hidden, activation=activation, **options)
         else:
             network = UNet((shape[0], shape[1]), channels, padding=padding, **options)
         super().__init__(network, shape, values, condition, seed)
@@ -148,19 +148,23 @@ class SpinDiffusion(TorchModel):
         condition = batch.condition
         if condition is not None and self.guidance > 0:
             condition = condition * (torch.rand(n, 1, **made) >= 0.1)
-        h = self._own(s, t) + self.network(s, t, condition)
+        h = self._own(s, t) + self._others(s, t, condition)
         return self.n_steps * divergence(back(t[:, None], u[:, None]), s, s_0, h).mean()
 
     def log_odds(self, condition: Tensor | None) -> LogOdds:
         """Of the initial spins, with guidance."""
 
         def guided(s: Tensor, t: Tensor) -> Tensor:
-            h = self.network(s, t, condition)
+            h = self._others(s, t, condition)
             if condition is not None and self.guidance > 0:
-                h = (1 + self.guidance) * h - self.guidance * self.network(s, t, torch.zeros_like(condition))
+                h = (1 + self.guidance) * h - self.guidance * self._others(s, t, torch.zeros_like(condition))
             return self._own(s, t) + h
 
         return guided
+
+    def _others(self, s: Tensor, t: Tensor, condition: Tensor | None) -> Tensor:
+        """The network sees m(t) s_t, the mean of each s_0 given its own spin."""
+        return self.network((1 - t)[:, None] * s, t, condition)
 
     @staticmethod
     def _own(s: Tensor, t: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,3 +64,22 @@ class Dense(nn.Module):
         if condition is not None:
             inputs.append(condition)
         return self.layers(torch.cat(inputs, dim=1) if len(inputs) > 1 else x)
+
+
+class Coupled(nn.Module):
+    """A dense network with couplings: out_i = net(x, t, c)_i + sum_j (J_ij + sum_k c_k V_ij,k) x_j, J and V 0 at first.
+
+    For spins these are the fields of a mean-field theory, which layers alone learn slowly.
+    """
+
+    def __init__(self, n: int, hidden: Sequence[int], *, n_condition: int = 0, **options: Any) -> None:
+        super().__init__()
+        self.dense = Dense(n, hidden, n, n_condition=n_condition, **options)
+        self.couplings = nn.Parameter(torch.zeros(1 + n_condition, n, n))
+
+    def forward(self, x: Tensor, time: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+        """Shape (b, n), as x."""
+        out = self.dense(x, time, condition) + x @ self.couplings[0].T
+        if condition is None:
+            return out
+        return out + sum((c[:, None] * x) @ matrix.T for c, matrix in zip(condition.T, self.couplings[1:]))

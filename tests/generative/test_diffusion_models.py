@@ -75,12 +75,13 @@ class Pair(torch.nn.Module):
         self.zero, self.model, self.coupling = torch.nn.Parameter(torch.zeros(())), [model], coupling
 
     def forward(self, y, time, condition=None):
-        (model,), alpha_sigmas = self.model, alpha_sigma(self.model[0].schedule, time)
-        alpha, sigma = (each[:, None] for each in alpha_sigmas)
-        own = model._own(y, alpha, sigma)
-        field = own.flip(1) / 2  # of the other spin
-        odds = torch.log(torch.cosh(field + self.coupling) / torch.cosh(field - self.coupling))
-        if model.prediction == "odds":
+        (model,) = self.model
+        alpha, sigma = (each[:, None] for each in alpha_sigma(model.schedule, time))
+        odds_known = model.prediction == "odds"  # then y is what the own number tells of the spin
+        own = 2 * torch.atanh(y.clamp(-1 + 1e-12, 1 - 1e-12)) if odds_known else model._own(y, alpha, sigma)
+        field, K = own.flip(1) / 2, torch.tensor(self.coupling)  # of the other spin
+        odds = torch.logaddexp(K + field, -K - field) - torch.logaddexp(K - field, field - K)
+        if odds_known:
             return self.zero + odds
         spins = torch.tanh((own + odds) / 2) / math.sqrt(1 + WIDTH**2)
         eps = sigma / model._variance(alpha, sigma) * (y - alpha * spins)
@@ -112,7 +113,7 @@ def test_the_loss_of_odds_is_least_for_the_best_network():
     rng = np.random.default_rng(0)
     first = 2.0 * rng.integers(0, 2, 20_000) - 1
     second = np.where(rng.random(20_000) < 1 / (1 + math.exp(-1.4)), first, -first)
-    rows = torch.tensor(np.stack([first, second], 1)).float()
+    rows = torch.tensor(np.stack([first, second], 1))
     losses = []
     for coupling in (0.3, 0.7, 1.1):
         model.scaled.net = Pair(model, coupling)
