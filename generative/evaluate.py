@@ -8,7 +8,7 @@ import numpy as np
 from generative.datasets.dataset import Dataset
 from generative.datasets.ising import IsingTarget
 from generative.importance import Importance, importance
-from generative.physics import Histogram, Observables, energy_histogram, exact_observables, observables
+from generative.physics import Histogram, Observables, energy_histogram, exact_observables, features, observables
 from generative.two_sample import TwoSample, two_sample_tests
 from montecarlo.estimates import Estimate
 
@@ -64,16 +64,17 @@ def evaluate(model: Any, data: Dataset, *, n_samples: int = 10_000, seed: int = 
 
     ``model.sample(n, seed)`` must return configurations of the kind of ``data.values``; with ``model.log_prob(x)`` and
     Ising data, importance weights are added. Data at several temperatures, and all other data, is compared by the
-    two-sample tests only.
+    two-sample tests only. Neighbours are sought in the physical features of ``physics.features`` where there is one
+    Ising model, in configurations otherwise.
     """
     samples = np.asarray(model.sample(n_samples, seed), dtype=np.float64)
     if samples.shape != (n_samples, data.n_features):
         raise ValueError(f"expected samples of shape {(n_samples, data.n_features)}, found {samples.shape}")
     train, test = np.asarray(data.train), np.asarray(data.test)
-    tests = two_sample_tests(samples, train, test, seed)
     if len(data.targets) != 1 or not isinstance(data.targets[0], IsingTarget):
-        return Evaluation([], math.nan, math.nan, None, tests, None)
+        return Evaluation([], math.nan, math.nan, None, two_sample_tests(samples, train, test, seed), None)
     target = data.targets[0]
+    tests = two_sample_tests(samples, train, test, seed, lambda x: features(_as_spins(x, data.values), target))
     spins, true = (_as_spins(each, data.values) for each in (samples, np.concatenate([train, test])))
     ours, theirs = observables(spins, target), observables(true, target, data.diagnostics[0].n_independent)
     exact = exact_observables(target)

@@ -72,6 +72,13 @@ def distance_classes(target: IsingTarget) -> dict[float, Array]:
     return {float(r): np.stack([i[rounded == r], j[rounded == r]], axis=1) for r in shells}
 
 
+def features(spins: Array, target: IsingTarget) -> Array:
+    """Energy and magnetisation per site and the correlation at each distance of every configuration, shape (n, ...)."""
+    s = np.asarray(spins, dtype=np.float64)
+    products = [np.mean(s[:, ij[:, 0]] * s[:, ij[:, 1]], axis=1) for ij in distance_classes(target).values()]
+    return np.stack([target.energy(s) / target.lattice.n_sites, s.mean(axis=1), *products], axis=1)
+
+
 class Observables(NamedTuple):
     """Estimates by name, and the covariance of their errors in this order."""
 
@@ -87,11 +94,8 @@ def observables(
     log_weights : (n_samples,), of samples from another distribution; any constant may be added to them
     """
     n_sites, temperature = target.lattice.n_sites, target.temperature
-    s = np.asarray(spins, dtype=np.float64)
-    energy, m = target.energy(s) / n_sites, s.mean(axis=1)
-    pairs = distance_classes(target)
-    products = [np.mean(s[:, ij[:, 0]] * s[:, ij[:, 1]], axis=1) for ij in pairs.values()]
-    features = np.stack([energy, energy**2, np.abs(m), m**2, m**4, *products], axis=1)
+    energy, m, *products = features(spins, target).T
+    columns = np.stack([energy, energy**2, np.abs(m), m**2, m**4, *products], axis=1)
 
     def derived(mean: Array) -> Array:
         e, e2, abs_m, m2, m4 = mean[:5]
@@ -99,9 +103,9 @@ def observables(
         chi = n_sites * (m2 - abs_m**2) / temperature
         return np.array([e, abs_m, heat, chi, 1 - m4 / (3 * m2**2), *mean[5:]])
 
-    names = [*OBSERVABLES, *(f"G({r:g})" for r in pairs)]
+    names = [*OBSERVABLES, *(f"G({r:g})" for r in distance_classes(target))]
     weights = None if log_weights is None else np.exp(log_weights - np.max(log_weights))
-    estimates, covariance = jackknife(features, derived, n_eff, weights)
+    estimates, covariance = jackknife(columns, derived, n_eff, weights)
     return Observables(dict(zip(names, estimates)), covariance)
 
 
@@ -133,7 +137,7 @@ class Histogram(NamedTuple):
 
 
 def energy_histogram(spins: Array, target: IsingTarget) -> Histogram:
-    """The energies of ``spins`` against their exact distribution, where a transfer matrix of 6 sites knows it.
+    """The energies of ``spins`` against their exact distribution, known for tori with rows to 8 sites.
 
     Energies that are expected fewer than 10 times share one class in chi-squared.
     """

@@ -4,12 +4,13 @@
     energy_distance       2 E|x - y| - E|x - x'| - E|y - y'| (Szekely, Rizzo, J. Stat. Plan. Inference 143, 1249 (2013))
     sliced_wasserstein    mean W1 of random projections (Bonneel et al., J. Math. Imaging Vis. 51, 22 (2015))
     classifier            held-out accuracy of a classifier told to separate them, at best 1/2 (Lopez-Paz, ICLR 2017)
-    precision, recall, density, coverage    by nearest neighbours (Naeem et al., ICML 2020)
+    precision, recall, density, coverage    by nearest neighbours, of features if given (Naeem et al., ICML 2020)
     memorisation          fraction of samples nearer to the training data than to the test data, 1/2 without memory
 
 None of these numbers means anything alone: ``two_sample_tests`` sets each beside its value for two halves of true data.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -105,8 +106,14 @@ class TwoSample(NamedTuple):
     data: float
 
 
-def two_sample_tests(samples: Array, train: Array, test: Array, seed: int = 0) -> list[TwoSample]:
-    """All tests, of at most 1000 rows each: samples against ``test``, and rows of ``train`` against ``test``."""
+def two_sample_tests(
+    samples: Array, train: Array, test: Array, seed: int = 0, features: Callable[[Array], Array] = np.asarray
+) -> list[TwoSample]:
+    """All tests, of at most 1000 rows each: samples against ``test``, and rows of ``train`` against ``test``.
+
+    features : numbers (n, n_features) of configurations, between which the neighbours of precision, recall, density and
+        coverage are sought
+    """
     rng = np.random.default_rng(seed)
     n = min(MOST_ROWS, len(samples), len(train) // 2, len(test))
     if n <= N_NEIGHBOURS:
@@ -125,5 +132,6 @@ def two_sample_tests(samples: Array, train: Array, test: Array, seed: int = 0) -
         "nearer to training data": lambda x: memorisation(x, memory, held_out),
     }.items():
         results.append(TwoSample(name, test_of(model), test_of(true)))
-    pairs = zip(Neighbours._fields, neighbours(held_out, model), neighbours(held_out, true))
+    near = features(held_out)
+    pairs = zip(Neighbours._fields, neighbours(near, features(model)), neighbours(near, features(true)))
     return [*results, *(TwoSample(*pair) for pair in pairs)]

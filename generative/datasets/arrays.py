@@ -94,7 +94,8 @@ def from_hdf5(path: str | os.PathLike[str], train: str = "train", test: str = "t
     """The data sets ``train`` and ``test``, each (n, ...), of an HDF5 file; only a few rows are read now.
 
     What the numbers are is taken from the attribute ``values`` where ``save`` wrote it, otherwise from the first 1000
-    rows. Raises ``ValueError`` when the names are not there.
+    rows; labels are ``train_labels`` and ``test_labels``, if the file has them. Raises ``ValueError`` when the names
+    are not there.
     """
     import h5py
 
@@ -104,7 +105,16 @@ def from_hdf5(path: str | os.PathLike[str], train: str = "train", test: str = "t
     with h5py.File(path, "r") as file:
         values = str(file.attrs.get("values", "")) or find_values(rows[0][:1000])
         name = str(file.attrs.get("name", os.path.basename(path)))
-    return Dataset(name, rows[0], rows[1], values, tuple(rows[0].row_shape))
+        of_train, of_test = (_labels(file, f"{part}_labels", len(own)) for part, own in zip((train, test), rows))
+    return Dataset(name, rows[0], rows[1], values, tuple(rows[0].row_shape), of_train, of_test)
+
+
+def _labels(file: Any, name: str, n_rows: int) -> Array | None:
+    if name not in file:
+        return None
+    if file[name].shape != (n_rows,):
+        raise ValueError(f"expected one number of {name!r} for each of {n_rows} rows, found shape {file[name].shape}")
+    return file[name][:]
 
 
 def save(data: Dataset, path: str | os.PathLike[str]) -> None:

@@ -17,6 +17,10 @@ REMEDY = {
     ("bits", "spins"): "take data.as_bits(), or (x + 1) / 2",
     ("spins", "bits"): "take data.as_spins(), or 2 x - 1",
     ("bits", "unit"): "binarise it: x > 0.5",
+    ("bits", "real"): "compare it with a threshold: x > threshold",
+    ("spins", "unit"): "binarise it: 2 (x > 0.5) - 1",
+    ("spins", "real"): "compare it with a threshold: 2 (x > threshold) - 1",
+    ("unit", "spins"): "take data.as_bits(), or (x + 1) / 2",
     ("unit", "real"): "rescale it: (x - x.min()) / (x.max() - x.min())",
 }
 
@@ -49,7 +53,8 @@ def check_configurations(x: Any, n_features: int, values: str, what: str = "conf
         raise ValueError(f"expected finite {what}, found NaN or infinity")
     if not _belong(x, values):
         found = find_values(x)
-        remedy = REMEDY.get((values, found), f"their range is {x.min():.6g} to {x.max():.6g}")
+        extent = f"; their range is {x.min():.6g} to {x.max():.6g}" if found in ("unit", "real") else ""
+        remedy = REMEDY[values, found] + extent
         raise ValueError(f"expected {what} made of {ALLOWED[values]}, found {ALLOWED[found]}: {remedy}")
     return x.astype(np.float64 if x.dtype == np.float64 else np.float32, copy=False)
 
@@ -83,11 +88,11 @@ class Dataset:
         return self.train.shape[1]
 
     def as_spins(self) -> Self:
-        """0 and 1 as -1 and +1."""
+        """0 and 1 as -1 and +1; reads all rows of a file."""
         return self._convert("bits", "spins", lambda x: 2 * x - 1)
 
     def as_bits(self) -> Self:
-        """-1 and +1 as 0 and 1."""
+        """-1 and +1 as 0 and 1; reads all rows of a file."""
         return self._convert("spins", "bits", lambda x: (x + 1) / 2)
 
     def _convert(self, origin: str, goal: str, function: Any) -> Self:
@@ -95,7 +100,8 @@ class Dataset:
             raise ValueError(f"expected data made of {ALLOWED[origin]}, found {ALLOWED[self.values]}")
         if self.values == goal:
             return self
-        return replace(self, train=function(self.train), test=function(self.test), values=goal)
+        train, test = (function(np.asarray(part)) for part in (self.train, self.test))
+        return replace(self, train=train, test=test, values=goal)
 
     def __repr__(self) -> str:
         rows = f"{len(self.train)} for training, {len(self.test)} for testing"

@@ -41,6 +41,9 @@ def test_a_saved_data_set_is_read_back_lazily(tmp_path):
     np.testing.assert_array_equal(np.asarray(again.test), data.test)
     np.testing.assert_array_equal(again.train[[5, 2, 2]], data.train[[5, 2, 2]])
     np.testing.assert_array_equal(check_configurations(again.train, 64, "bits"), data.train)
+    np.testing.assert_array_equal(again.train_labels, data.train_labels)
+    np.testing.assert_array_equal(again.test_labels, data.test_labels)
+    np.testing.assert_array_equal(again.as_spins().train, data.as_spins().train)
 
 
 def test_a_file_without_the_data_names_what_it_has(tmp_path):
@@ -57,7 +60,10 @@ def test_a_file_without_the_data_names_what_it_has(tmp_path):
         (np.array([[1.0, 0.0]]), "spins", "as_spins"),
         (np.array([[0.2, 0.0]]), "bits", "x > 0.5"),
         (np.array([[3.0, 0.0]]), "unit", "rescale"),
-        (np.array([[3.0, 0.0]]), "bits", "range is 0 to 3"),
+        (np.array([[3.0, 0.0]]), "bits", "x > threshold; their range is 0 to 3"),
+        (np.array([[0.2, 0.0]]), "spins", "2 \\(x > 0.5\\) - 1"),
+        (np.array([[3.0, 0.0]]), "spins", "2 \\(x > threshold\\) - 1; their range is 0 to 3"),
+        (np.array([[1.0, -1.0]]), "unit", "as_bits"),
         (np.array([[np.nan, 0.0]]), "real", "NaN"),
         (np.zeros((3, 4)), "bits", "shape"),
         (np.zeros((3, 1, 2)), "bits", "reshape"),

@@ -10,7 +10,7 @@ from scipy import stats
 import generative
 from generative import datasets
 from generative.importance import importance, independence_metropolis
-from generative.physics import energy_histogram, exact_observables, jackknife, observables
+from generative.physics import energy_histogram, exact_observables, features, jackknife, observables
 from generative.two_sample import memorisation, two_sample_tests
 from tests.helpers_coverage import assert_coverage
 
@@ -126,6 +126,20 @@ def test_two_sample_tests_tell_noise_from_data():
     for name in ("mmd", "energy distance", "sliced Wasserstein", "classifier accuracy"):
         assert abs(true[name].model - true[name].data) < 0.2 * (false[name].model - false[name].data)
     assert false["precision"].model < true["precision"].model - 0.1
+
+
+def test_neighbours_are_sought_in_physical_features():
+    """Which a translation does not change; samples that are too cold leave most of the data uncovered."""
+    target, spins = DATA.targets[0], DATA.as_spins().test
+    found = features(spins, target)
+    np.testing.assert_allclose(found, features(spins[:, target.lattice.translations[5]], target), atol=1e-12)
+    np.testing.assert_allclose(found[:, 0], target.energy(spins) / 16)
+    np.testing.assert_allclose(found[:, 2], -found[:, 0] / 2)  # nearest neighbours
+    tests = generative.evaluate(Perfect(2.269185), DATA, n_samples=1000).tests
+    ordered = generative.evaluate(Perfect(1.0), DATA, n_samples=1000).tests
+    coverage, too_cold = (next(each for each in all if each.name == "coverage") for all in (tests, ordered))
+    assert coverage.model > coverage.data - 0.05
+    assert too_cold.model < coverage.data - 0.2
 
 
 def test_copies_of_training_rows_are_noticed():
