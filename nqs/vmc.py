@@ -15,6 +15,7 @@ from neural.blas import one_blas_thread
 from neural.optimizers import Optimizer, State
 from nqs.checks import DivergedError, VMCWarning, check_arguments, check_energies
 from nqs.energy import LocalEnergy
+from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted
 from nqs.log_derivatives import Jacobian
 from nqs.measuring import Sums, add_round, sums_from_state
 from nqs.observables import Deriving, Observable
@@ -75,6 +76,8 @@ class VMC:
         update only; None clips nothing
     n_temperatures : of spins, where single moves do not get from one region of large |psi| to another: more than one
         is parallel tempering, which costs as many times more sampling
+    power : of spins, training draws from |psi|^power and weights each configuration by |psi|^(2 - power). With 1, it
+        sees what psi still holds for too rare, such as the signs of a frustrated system; measurements draw from |psi|^2
 
     Raises
     ------
@@ -97,6 +100,7 @@ class VMC:
         moves_per_sample: int | None = None,
         clip: float | None = None,
         n_temperatures: int = 1,
+        power: float = 2.0,
     ) -> None:
         check_positive_integer("n_chains", n_chains)
         if check_positive_integer("n_samples", n_samples) < n_chains:
@@ -114,8 +118,9 @@ class VMC:
         x = system.first_configurations(n_chains, np.random.default_rng(first))
         self.chains = chains_of(x, proposal, n_temperatures, seed=chains, threads=threads or os.cpu_count() or 1)
         self.optimizer_state = optimizer.init(psi.n_parameters)
+        self.power = check_power(power, system, n_temperatures)
         self.step = 0
-        self._ready = False
+        self._ready, self._drawn_from = False, self.power
         self._measured: Sums = {}
         self._observables: Mapping[str, Observable] = {}
         self._warned: set[str] = set()
@@ -128,25 +133,41 @@ class VMC:
                 record = self._step()
             yield record
 
-    def burn_in(self) -> None:
-        """Bring fresh chains to equilibrium and tune the proposal; nothing where this was done before."""
-        if not self._ready:
-            nothing = LocalEnergy.for_chains(self.system, self.psi, len(self.chains), 0)
-            self.chains.burn_in(self.psi, self.n_burn_in, nothing)
-            self._ready = True
+    def burn_in(self, power: float | None = None) -> None:
+        """Bring the chains to equilibrium and tune the proposal; nothing where this was done before.
+
+        The density is |psi|^power, that of the training unless told otherwise.
+        """
+        power = self.power if power is None else power
+        if not self._ready or power != self._drawn_from:
+            target, nothing = self._target(power, 0)
+            self.chains.burn_in(target, self.n_burn_in, nothing)
+            self._ready, self._drawn_from = True, power
+
+    def _target(self, power: float, n: int) -> tuple[Any, Any]:
+        """A density, and what records ``n`` samples of it for an optimization step."""
+        arguments = (self.system, self.psi, len(self.chains), n)
+        if power == 2:
+            return self.psi, LocalEnergy.for_chains(*arguments, rows=True)
+        return Flattened(self.psi, power), Weighted.for_chains(*arguments)
 
     def _step(self) -> Step:
-        recorded, acceptance = self._sample(self.samples_per_chain, rows=True)
-        energy = estimate(recorded.energies, warn=False)
+        target, recorded = self._target(self.power, self.samples_per_chain)
+        acceptance = self.chains.run(target, recorded, self.samples_per_chain, self.moves_per_sample)
+        check_energies(self.step, recorded.energies)
+        weights = recorded.weights(self.power) if self.power != 2 else None
+        energy = estimate(recorded.energies if weights is None else linearised(recorded.energies, weights), warn=False)
         self._check(energy, acceptance)
         rows = recorded.rows.reshape(-1, row_size(self.psi))
         energies, clipped = clip_energies(recorded.energies.ravel(), self.clip)
-        variance = energy.variance
+        variance = energy.variance if weights is None else _variance(recorded.energies, weights)
         if getattr(self.psi, "is_complex", False):
             energies = energies + 1j * recorded.imaginary.ravel()
-            variance += float(recorded.imaginary.var())
-        before = self.psi.parameters
-        after, solver = self._update(before, jacobian(self.psi, rows), energies)
+            variance += float(recorded.imaginary.var()) if weights is None else _variance(recorded.imaginary, weights)
+        before, o = self.psi.parameters, jacobian(self.psi, rows)
+        if weights is not None:
+            o, energies = reweighted(o, energies, weights)
+        after, solver = self._update(before, o, energies)
         if not np.isfinite(after).all():
             raise DivergedError(f"step {self.step}: the update is not finite; a smaller learning rate may help")
         self.psi = self.psi.with_parameters(after)
@@ -176,10 +197,8 @@ class VMC:
         parameters, self.optimizer_state = self.optimizer.update(parameters, gradient, self.optimizer_state)
         return parameters, "gradient"
 
-    def _sample(self, n: int, *, rows: bool = False, configurations: bool = False) -> tuple[Any, float]:
-        recorded = LocalEnergy.for_chains(
-            self.system, self.psi, len(self.chains), n, rows=rows, configurations=configurations
-        )
+    def _sample(self, n: int, *, configurations: bool = False) -> tuple[Any, float]:
+        recorded = LocalEnergy.for_chains(self.system, self.psi, len(self.chains), n, configurations=configurations)
         acceptance = self.chains.run(self.psi, recorded, n, self.moves_per_sample)
         check_energies(self.step, recorded.energies)
         return recorded, acceptance
@@ -207,7 +226,7 @@ class VMC:
         n_chains = len(self.chains)
         total = -(-check_positive_integer("n_samples", n_samples) // n_chains)
         per_round = max(1, SAMPLES_PER_ROUND // n_chains)
-        self.burn_in()
+        self.burn_in(2.0)
         self._observables = observables
         if set(self._measured) != {"energy", "acceptance", *observables}:
             self._measured = {}
@@ -257,6 +276,7 @@ class VMC:
         return {
             "step": self.step,
             "ready": self._ready,
+            "power": self._drawn_from,
             "parameters": self.psi.named_parameters(),
             "optimizer": {"step": self.optimizer_state.step, **self.optimizer_state.memory},
             "chains": self.chains.state(),
@@ -280,6 +300,12 @@ class VMC:
         self.chains.restore(state["chains"])
         self._measured = sums_from_state(state.get("measured", {}))
         self.step, self._ready = int(state["step"]), bool(state["ready"])
+        self._drawn_from = float(state.get("power", 2.0))
+
+
+def _variance(values: np.ndarray, weights: np.ndarray) -> float:
+    flat = values.ravel()
+    return float(weights @ (flat - weights @ flat) ** 2)
 
 
 def energy_gradient(o: Jacobian, energies: np.ndarray) -> np.ndarray:

@@ -20,7 +20,10 @@ class SpinSettings(Settings):
 
     open_ends: bool = Field(default=False, description="open boundaries instead of periodic ones")
     wavefunction: Literal["rbm", "symmetric-rbm"] = Field(
-        default="rbm", description="the trial state; symmetric-rbm shares its weights among all translations"
+        default="rbm", description="the trial state; symmetric-rbm shares its weights"
+    )
+    symmetry: Literal["translations", "all"] = Field(
+        default="translations", description="of the lattice, among which symmetric-rbm shares its weights"
     )
     alpha: int = Field(default=1, ge=1, le=1000, description="hidden units for each site, or filters")
     dtype: Literal["real", "complex"] = Field(default="real", description="of the parameters; real ones are positive")
@@ -31,8 +34,12 @@ class SpinSettings(Settings):
         default=0.01, gt=0, le=100, allow_inf_nan=False, description="reached along half a cosine at the last step"
     )
     shift: float = Field(default=1e-3, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric")
+    first_shift: float = Field(
+        default=1e-3, gt=0, allow_inf_nan=False, description="at the first step, from where it falls by 1 % a step"
+    )
     momentum: float = Field(default=0.0, ge=0, lt=1, description="of the direction (SPRING)")
     n_steps: int = Field(default=300, ge=0, description="optimizer steps")
+    power: float = Field(default=2.0, gt=0, le=2, description="optimizer steps draw from |psi|^power, with weights")
     n_samples: int = Field(default=1024, ge=1, description="samples for each optimizer step")
     n_chains: int = Field(default=256, ge=1, description="independent Markov chains")
     n_burn_in: int = Field(default=50, ge=1, description="sweeps before the first step")
@@ -75,20 +82,34 @@ def spin_run(system: "SpinSystem", lattice: "Lattice", settings: Any) -> Variati
     from neural.optimizers import CosineDecay
 
     rate = CosineDecay(settings.learning_rate, max(1, settings.n_steps - 1), settings.final_learning_rate)
-    kind = nqs.SpinRBM if settings.wavefunction == "rbm" else nqs.SymmetricRBM
-    dtype = float if settings.dtype == "real" else complex
+    optimizer = nqs.StochasticReconfiguration(
+        rate,
+        shift=lambda step: max(settings.first_shift * 0.99**step, settings.shift),
+        momentum=settings.momentum,
+    )
     vmc = nqs.VMC(
         system,  # type: ignore[arg-type]
-        kind(system, settings.alpha, dtype=dtype, seed=settings.seed),
+        _state(system, lattice, settings),
         nqs.SpinFlip() if system.magnetisation is None else nqs.SpinExchange(system),
-        nqs.StochasticReconfiguration(rate, shift=settings.shift, momentum=settings.momentum),
+        optimizer,
         n_samples=settings.n_samples,
         n_chains=settings.n_chains,
         seed=settings.seed,
         threads=settings.threads,
         n_burn_in=settings.n_burn_in,
+        power=settings.power,
     )
     return VariationalRun(vmc, settings, exact_values(system), observables_of(lattice), unit, "lattice spacing")
+
+
+def _state(system: "SpinSystem", lattice: "Lattice", settings: Any) -> Any:
+    import nqs
+
+    options: Any = {"dtype": float if settings.dtype == "real" else complex, "seed": settings.seed}
+    if settings.wavefunction == "rbm":
+        return nqs.SpinRBM(system, settings.alpha, **options)
+    group = lattice.symmetries if settings.symmetry == "all" else lattice.translations
+    return nqs.SymmetricRBM(system, settings.alpha, permutations=group, **options)
 
 
 def exact_values(system: "SpinSystem") -> dict[str, float]:
