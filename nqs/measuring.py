@@ -12,12 +12,15 @@ from nqs.checks import check_values
 from nqs.observables import Density, Observable, WithEnergies
 
 NUMBERS_IN_MEMORY = 2**22  # of one observable at a time
+IMAGINARY = "imaginary part"  # of the local energies, where psi has a phase: its mean is 0, but not its variance
 Sums = dict[str, Any]  # an Accumulator for a number, Moments for an array
 
 
 def add_round(sums: Sums, recorded: Any, acceptance: float, observables: Mapping[str, Observable]) -> None:
     """Add a round of samples, of which ``recorded`` has the local energies and configurations, to the ``sums``."""
     sums.setdefault("energy", Accumulator()).update(recorded.energies)
+    if recorded.imaginary.any():
+        sums.setdefault(IMAGINARY, Accumulator()).update(recorded.imaginary)
     sums.setdefault("acceptance", Accumulator()).update(np.full((1, recorded.energies.shape[1]), acceptance))
     for name, observable in observables.items():
         if isinstance(observable, Density):

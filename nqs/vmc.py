@@ -17,7 +17,7 @@ from nqs.checks import DivergedError, VMCWarning, check_arguments, check_energie
 from nqs.energy import LocalEnergy
 from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted
 from nqs.log_derivatives import Jacobian
-from nqs.measuring import Sums, add_round, sums_from_state
+from nqs.measuring import IMAGINARY, Sums, add_round, sums_from_state
 from nqs.observables import Deriving, Observable
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.systems.spin_system import SpinSystem
@@ -55,6 +55,7 @@ class Measurement(NamedTuple):
     energy: Estimate
     observables: dict[str, Any]  # Estimate by name, or Estimates of an array
     acceptance: float
+    variance: float  # of H, which is that of both parts of a complex local energy
 
 
 class VMC:
@@ -221,14 +222,14 @@ class VMC:
         A measurement that was interrupted, saved with ``state`` and restored continues where it was.
         """
         observables = dict(observables or {})
-        if taken := {"energy", "acceptance"} & set(observables):
+        if taken := {"energy", "acceptance", IMAGINARY} & set(observables):
             raise ValueError(f"expected other names of observables than {', '.join(taken)}: it is measured anyway")
         n_chains = len(self.chains)
         total = -(-check_positive_integer("n_samples", n_samples) // n_chains)
         per_round = max(1, SAMPLES_PER_ROUND // n_chains)
         self.burn_in(2.0)
         self._observables = observables
-        if set(self._measured) != {"energy", "acceptance", *observables}:
+        if set(self._measured) - {IMAGINARY} != {"energy", "acceptance", *observables}:
             self._measured = {}
         while (done := self._measured["energy"].n_steps if self._measured else 0) < total:
             n = min(per_round, total - done)
@@ -244,6 +245,8 @@ class VMC:
         measured = dict(self._measured)
         acceptance = measured.pop("acceptance").estimate(warn=False).mean
         energy = measured.pop("energy").estimate()
+        imaginary = measured.pop(IMAGINARY, None)
+        variance = energy.variance + (imaginary.estimate(warn=False).variance if imaginary else 0.0)
         estimates = {name: sums.estimate() for name, sums in measured.items()}
         for name, sums in measured.items():
             if isinstance(observable := self._observables.get(name), Deriving):
@@ -253,7 +256,7 @@ class VMC:
                 "r_hat", f"R-hat {energy.r_hat:.3f} is above 1.05: the chains disagree; measure or burn in longer"
             )
         self._check(energy, acceptance)
-        return Measurement(energy, estimates, acceptance)
+        return Measurement(energy, estimates, acceptance, variance)
 
     def _check(self, energy: Estimate, acceptance: float) -> None:
         """Warn, once of each kind, about what casts doubt on the numbers."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from ..result import Reference
 from .settings import Settings
 from .variational import VariationalRun
 
@@ -76,8 +77,8 @@ def observables_of(lattice: "Lattice") -> dict[str, Any]:
     }
 
 
-def spin_run(system: "SpinSystem", lattice: "Lattice", settings: Any) -> VariationalRun:
-    """The run of these settings."""
+def spin_run(system: "SpinSystem", lattice: "Lattice", settings: Any, known: Reference | None = None) -> VariationalRun:
+    """The run of these settings; ``known`` is the best energy of a site that was published, where none is exact."""
     import nqs  # imported here, so that `born run --help` need not wait for the compiler
     from neural.optimizers import CosineDecay
 
@@ -99,7 +100,14 @@ def spin_run(system: "SpinSystem", lattice: "Lattice", settings: Any) -> Variati
         n_burn_in=settings.n_burn_in,
         power=settings.power,
     )
-    return VariationalRun(vmc, settings, exact_values(system), observables_of(lattice), unit, "lattice spacing")
+    exact, observables = exact_values(system), observables_of(lattice)
+    best = (
+        None
+        if exact or known is None
+        else Reference(known.value * lattice.n_sites, known.error * lattice.n_sites, known.source)
+    )
+    references = {"energy": best} if best else {}
+    return VariationalRun(vmc, settings, exact, observables, unit, "lattice spacing", references)
 
 
 def _state(system: "SpinSystem", lattice: "Lattice", settings: Any) -> Any:

@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,3 +74,20 @@ def test_correlations_and_structure_factors_in_the_file_agree(tmp_path):
     np.testing.assert_array_equal(correlation.points("distance"), [1.0, 2.0])
     np.testing.assert_allclose(factors.estimates.mean, [1 + 2 * near + far, 1 - far, 1 - 2 * near + far, 1 - far])
     assert factors.estimates.mean[0] == pytest.approx(4 * result.measurement["squared_magnetisation"].estimate.mean)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "energy"),
+    [
+        ("heisenberg-square", {"length": 6, "J": 2.0}, -72 * 0.678873),
+        ("j1j2-square", {"length": 6, "J1": 2.0, "J2": 1.0}, -72 * 0.503810),
+        ("heisenberg-square", {"length": 6, "open_ends": True}, None),
+        ("j1j2-square", {"length": 6, "J2": 0.3}, None),
+        ("heisenberg-square", {"length": 2}, None),  # the exact one is known
+    ],
+)
+def test_published_energies_stand_beside_where_no_exact_one_is_known(name, settings, energy):
+    experiment = find(name)
+    run: Any = experiment.start(experiment.settings(**{**SMALL, **settings}))
+    assert run.exact.keys() == ({"energy"} if settings["length"] == 2 else set())
+    assert [each.value for each in run.references.values()] == pytest.approx([] if energy is None else [energy])
