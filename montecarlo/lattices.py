@@ -263,6 +263,9 @@ class Graph(Lattice):
                 raise ValueError(f"expected permutations of {n} sites that map edges to edges, got {row}")
         self.__dict__.update(distances=_path_lengths(n, pairs), translations=permutations, point_group=permutations[:1])
 
+    def __repr__(self) -> str:
+        return f"Graph({self.n_sites} sites, {len(self.edges)} edges)"
+
 
 def _path_lengths(n: int, pairs: np.ndarray) -> np.ndarray:
     """Edges on the shortest path between every two sites; infinity where there is none."""

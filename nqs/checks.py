@@ -7,6 +7,7 @@ import numpy as np
 
 from montecarlo.metropolis import Metropolis
 from neural.optimizers import Optimizer
+from nqs.proposals.spin_exchange import SpinExchange
 from nqs.proposals.spin_flip import SpinMove
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.systems.spin_system import SpinSystem
@@ -32,11 +33,21 @@ def check_arguments(system: Any, psi: Any, proposal: Any, optimizer: Any) -> Non
         raise TypeError(f"expected an optimizer such as StochasticReconfiguration(0.05), got {_kind(optimizer)}")
     if isinstance(system, SpinSystem):
         system.check(psi)
+        check_conserved(system, proposal)
     else:
         _check_particles(system, psi)
     if not np.isfinite(psi.parameters).all():
         bad = [name for name, array in psi.named_parameters().items() if not np.isfinite(array).all()]
         raise ValueError(f"expected finite parameters, got NaN or infinity in {', '.join(bad)}")
+
+
+def check_conserved(system: SpinSystem, proposal: Any) -> None:
+    """A ValueError for a proposal that keeps a magnetisation that the system does not fix."""
+    if isinstance(proposal, SpinExchange) and system.magnetisation is None:
+        raise ValueError(
+            f"expected SpinFlip() for {_kind(system)}, got SpinExchange, which keeps the magnetisation that the chains "
+            "begin with: that of this system is not fixed"
+        )
 
 
 def _check_particles(system: System, psi: WaveFunction) -> None:

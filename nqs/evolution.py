@@ -13,7 +13,7 @@ from montecarlo.chains import Chains
 from montecarlo.estimates import Estimate
 from montecarlo.statistics import estimate
 from neural.blas import one_blas_thread
-from nqs.checks import DivergedError, check_energies
+from nqs.checks import DivergedError, check_conserved, check_energies
 from nqs.energy import LocalEnergy, local_energies
 from nqs.exact.full_summation import FullSummation
 from nqs.systems.spin_system import SpinSystem
@@ -105,6 +105,7 @@ class TimeEvolution:
         threads: int | None = None,
     ) -> None:
         system.check(psi)
+        check_conserved(system, proposal)
         if method not in METHODS:
             raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {method!r}")
         if not imaginary and not psi.is_complex:

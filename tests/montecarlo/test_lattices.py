@@ -96,6 +96,7 @@ def test_distances_in_a_small_dense_graph_count_edges():
     triangle_with_a_tail = Graph([(0, 1), (1, 2), (2, 0), (2, 3)], n_sites=5)
     np.testing.assert_array_equal(triangle_with_a_tail.distances[3], [2, 2, 1, 0, np.inf])
     assert Graph([(0, 1), (1, 2), (2, 0), (2, 3)]).sublattices is None
+    assert str(triangle_with_a_tail) == "Graph(5 sites, 4 edges)"
 
 
 @pytest.mark.parametrize(

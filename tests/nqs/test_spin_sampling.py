@@ -112,6 +112,16 @@ def test_training_the_ising_ring(dtype):
     assert abs(exact @ amplitudes) ** 2 / np.sum(np.abs(amplitudes) ** 2) > 0.999
 
 
+@pytest.mark.parametrize("system", [RING, nqs.PauliSum([(1.0, "X0 X1"), (1.0, "Y0 Y1")])])
+def test_exchanges_need_a_fixed_magnetisation(system):
+    psi = nqs.SpinJastrow(system, dtype=complex)
+    proposal = nqs.SpinExchange(HEISENBERG)
+    with pytest.raises(ValueError, match=r"expected SpinFlip\(\) for (Transv|PauliSum).* is not fixed"):
+        nqs.VMC(system, psi, proposal, nqs.StochasticReconfiguration(0.05))
+    with pytest.raises(ValueError, match="is not fixed"):
+        nqs.TimeEvolution(system, psi, proposal)
+
+
 def test_results_do_not_depend_on_threads():
     def energies(threads: int) -> list[float]:
         psi = nqs.SpinRBM(HEISENBERG, 1, seed=1, scale=0.05)
