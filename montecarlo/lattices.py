@@ -81,8 +81,9 @@ class Lattice:
 
     @cached_property
     def shell_distances(self) -> np.ndarray:
-        """The different distances between sites, rising."""
+        """The different finite distances between sites, rising."""
         lengths = np.sort(self.distances[np.triu_indices(self.n_sites, 1)])
+        lengths = lengths[np.isfinite(lengths)]
         return lengths[np.diff(lengths, prepend=0.0) > TOLERANCE]
 
     def neighbours(self, order: int = 1) -> np.ndarray:
@@ -95,7 +96,7 @@ class Lattice:
     @property
     def edges(self) -> np.ndarray:
         """The pairs i < j of nearest neighbours, shape (n_edges, 2)."""
-        return self.neighbours(1) if self.n_sites > 1 else np.empty((0, 2), dtype=np.int64)
+        return self.neighbours(1) if len(self.shell_distances) else np.empty((0, 2), dtype=np.int64)
 
     @property
     def sublattices(self) -> np.ndarray | None:

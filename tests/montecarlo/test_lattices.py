@@ -97,6 +97,8 @@ def test_distances_in_a_small_dense_graph_count_edges():
     np.testing.assert_array_equal(triangle_with_a_tail.distances[3], [2, 2, 1, 0, np.inf])
     assert Graph([(0, 1), (1, 2), (2, 0), (2, 3)]).sublattices is None
     assert str(triangle_with_a_tail) == "Graph(5 sites, 4 edges)"
+    assert triangle_with_a_tail.shell_distances.tolist() == [1.0, 2.0]  # the fifth site is joined to none
+    assert len(Graph([], n_sites=2).edges) == 0
 
 
 @pytest.mark.parametrize(
