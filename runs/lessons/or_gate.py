@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from ..experiments.experiment import Progress
-from ..style import BLUE, ORANGE
+from ..style import COLOURS
 from .lesson import Finding, LessonSettings, Outcome, Records, lesson, printed
 
 ROWS = np.array([(0.0, 1.0), (0.0, 0.0), (1.0, 0.0), (1.0, 1.0)])
@@ -90,11 +90,10 @@ def draw(result: Any, figure: Any) -> None:
     """The output of every row before the threshold, pass by pass."""
     figure.set_size_inches(7, 4)
     axes, outputs = figure.subplots(), result.samples["outputs"]
-    for row, target, column in zip(ROWS, TARGETS, outputs.T):
-        name = f"({row[0]:.0f}, {row[1]:.0f}), target {target:.0f}"
-        axes.plot(column, "o-", color=BLUE if target else ORANGE, alpha=0.4 + 0.3 * row[0], label=name)
+    for row, column, colour, dash in zip(ROWS, outputs.T, COLOURS, ("-", "-", "--", ":")):
+        axes.plot(column, marker="o", linestyle=dash, color=colour, label=f"({row[0]:.0f}, {row[1]:.0f})")
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set(xlabel="passes through the table", ylabel="output before the threshold", title="OR by error propagation")
+    axes.set(xlabel="passes through the table", ylabel="output before the threshold", title="(0, 0) must come below the line, the others not")
     axes.legend(frameon=False, fontsize=8)
 
 

@@ -75,7 +75,8 @@ def draw(result: Any, figure: Any) -> None:
     left.plot(t, curves[:, 0], color=ORANGE, label="before training")
     left.plot(t, curves[:, 1], color=BLUE, label="after training")
     left.set(xlabel="t / s", ylabel="theta / rad", title="A small swing")
-    left.legend(frameon=False, fontsize=8, loc="upper right")
+    left.margins(y=0.2)
+    left.legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
     right.plot(result.trace["g"], color=BLUE)
     estimate = result.measurement["g"].estimate
     right.axhline(result.config["gravity"], color="black", linewidth=0.8, linestyle="--")

@@ -74,6 +74,7 @@ def draw(result: Any, figure: Any) -> None:
     x, labels = result.samples["x"], result.samples["labels"]
     for row, when in zip(figure.subplots(2, 2), ("before", "after")):
         *w, b = result.samples[when]
+        mistakes = np.sum((x @ w + b > 0) != (labels > 0.5))
         for axes, (i, j) in zip(row, ((0, 1), (2, 3))):
             for label, colour, name in ((0, ORANGE, "setosa"), (1, BLUE, "virginica")):
                 axes.plot(*x[labels == label][:, (i, j)].T, "o", ms=4, color=colour, alpha=0.7, label=name)
@@ -83,7 +84,7 @@ def draw(result: Any, figure: Any) -> None:
             line = np.array([left, right])
             axes.plot(line, -(slope_i * line + offset) / slope_j, color=GREY, label="y = 1/2")
             axes.set(xlim=(left, right), ylim=(x[:, j].min() - 0.3, x[:, j].max() + 0.3))
-            axes.set(xlabel=f"{FEATURES[i]} / cm", ylabel=f"{FEATURES[j]} / cm", title=f"{when} training")
+            axes.set(xlabel=f"{FEATURES[i]} / cm", ylabel=f"{FEATURES[j]} / cm", title=f"{when} training: {mistakes:.0f} wrong")
             axes.legend(frameon=False, fontsize=8)
 
 

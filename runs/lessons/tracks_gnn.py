@@ -31,7 +31,7 @@ class TracksGNN(LessonSettings):
 
     n_events: int = Field(400, ge=2, description="events to learn from, of 5 to 40 tracks")
     n_test: int = Field(40, ge=1, description="events for each number of tracks in the test")
-    n_steps: int = Field(2000, ge=1, description="updates, each with four events")
+    n_steps: int = Field(1200, ge=1, description="updates, each with four events")
     width: int = Field(32, ge=2, le=1024, description="of the hidden layers and of the messages")
     learning_rate: float = Field(3e-3, gt=0, le=1, description="of Adam; falls to 0 along a cosine")
 
