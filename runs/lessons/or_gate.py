@@ -93,7 +93,9 @@ def draw(result: Any, figure: Any) -> None:
     for row, column, colour, dash in zip(ROWS, outputs.T, COLOURS, ("-", "-", "--", ":")):
         axes.plot(column, marker="o", linestyle=dash, color=colour, label=f"({row[0]:.0f}, {row[1]:.0f})")
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set(xlabel="passes through the table", ylabel="output before the threshold", title="(0, 0) must come below the line, the others not")
+    axes.set(
+        xlabel="passes through the table", ylabel="output before the threshold", title="(0, 0) belongs below the line"
+    )
     axes.legend(frameon=False, fontsize=8)
 
 

@@ -11,6 +11,7 @@ from .supervised import predicted, supervised
 
 SIZE = 16
 LATENT = (1, 2, 3)
+ENOUGH = 0.05
 NOISE = (0.2, 0.4)
 MEDIANS = (3, 5)  # sides of the filters for comparison, in pixels
 
@@ -19,18 +20,20 @@ class PendulumAutoencoder(LessonSettings):
     """How many numbers does a picture of a pendulum hold? An autoencoder finds out, and cleans noisy pictures.
 
     An encoder z = phi(x) of two convolutions, pooling and a linear layer, and a decoder y = psi(z) backwards, lower the
-    mean squared error |x - y|^2. A pendulum of fixed length has one angle, so that d = 1 latent number is enough: it
-    removes nearly all of the variance, which is the error for d = 0, and more numbers gain little. Trained from
+    mean squared error |x - y|^2. A pendulum of fixed length has one angle, so that d = 1 latent number is enough for
+    95 % of the variance, where principal components, which are linear, take eight. A single number easily ends with a
+    fold, two angles for one z; so it starts several times, and the best on the training frames counts. Trained from
     pictures of which 20 % or 40 % of the pixels are replaced by noise to the clean ones, it cleans pictures that it has
     not seen; the better one of two median filters is the comparison. Over time z runs along a curve, forwards and back.
 
     Source: G. C. de Miranda et al. (2025), arXiv:2505.13042, section III.3; P. Vincent et al., ICML 2008.
     """
 
-    QUICK: ClassVar = {"n_epochs": 1, "n_swings": 10, "n_filters": 2}
+    QUICK: ClassVar = {"n_epochs": 1, "n_swings": 10, "n_filters": 2, "n_starts": 2}
 
     n_swings: int = Field(40, ge=10, description="swings of 40 frames; a fifth of them for the test")
     n_epochs: int = Field(30, ge=1, description="passes through the frames for each autoencoder")
+    n_starts: int = Field(5, ge=1, description="networks with one latent number, of which the best counts")
     n_filters: int = Field(8, ge=1, le=256, description="of the first convolution; the second has twice as many")
 
 
@@ -83,24 +86,35 @@ def learn(settings: PendulumAutoencoder) -> Records:
     rng = np.random.default_rng(settings.seed)
     spread = rms(data.test - data.train.mean(axis=0))
 
-    def trained(d: int, share: float = 0.0) -> Any:
-        net = network(d, settings.n_filters, settings.seed)
+    def trained(d: int, share: float = 0.0, start: int = 0) -> Any:
+        net = network(d, settings.n_filters, settings.seed + start)
         yield from supervised(
             net, mse_loss, data.train, data.train, n_epochs=settings.n_epochs, seed=settings.seed, batch_size=64,
             learning_rate=3e-3, threads=settings.threads, augment=Replaced(share) if share else None,
         )  # fmt: skip
         return net
 
-    errors, nets = [1.0], {}
+    def lost(x: np.ndarray, y: np.ndarray) -> float:
+        return (rms(x - y) / spread) ** 2
+
+    errors, nets, starts = [1.0], {}, []
     for d in LATENT:
-        nets[d] = yield from trained(d)
-        errors.append((rms(predicted(nets[d], data.test) - data.test) / spread) ** 2)
-    findings = {
-        "error_of_1": Finding(errors[1], most=0.05, unit="of the variance"),
-        "gain_of_first": Finding(errors[0] / errors[1], least=20.0, unit="times less error with 1 number than 0"),
-        "gain_of_second": Finding(errors[1] / errors[2], most=5.0, unit="times less error with 2 numbers than 1"),
+        found = []
+        for start in range(settings.n_starts if d == 1 else 1):
+            net = yield from trained(d, start=start)
+            found.append((lost(predicted(net, data.train), data.train), start, net))
+        starts = starts or [error for error, *_ in found]
+        nets[d] = min(found)[2]
+        errors.append(lost(predicted(nets[d], data.test), data.test))
+    findings = {f"error_of_{d}": Finding(errors[d], unit="of the variance") for d in LATENT}
+    findings["numbers_needed"] = Finding(needed(errors), 1.0, 0.0, unit="for 95 % of the variance")
+    findings["components_needed"] = Finding(needed(by_components(data, spread)), unit="for 95 % of the variance")
+    findings["starts_that_suffice"] = Finding(sum(e < ENOUGH for e in starts), unit=f"of {len(starts)}")
+    arrays = {
+        "errors": np.array(errors),
+        "components": by_components(data, spread),
+        "rebuilt": np.stack([data.test[:40:5], predicted(nets[1], data.test[:40:5])]),
     }
-    arrays = {"errors": np.array(errors), "rebuilt": np.stack([data.test[:40:5], predicted(nets[1], data.test[:40:5])])}
     for share in NOISE:
         net = yield from trained(2, share)
         noisy = replaced(data.test, share, rng)
@@ -115,6 +129,19 @@ def learn(settings: PendulumAutoencoder) -> Records:
     arrays["one"] = predicted(nets[1][0], data.test)[:, 0]
     arrays |= {"angle": np.asarray(data.test_labels), "time": swings.time}
     return Outcome(findings, arrays)
+
+
+def needed(errors: Any) -> int:
+    """The least latent size with an error below 5 % of the variance; one more than all if there is none."""
+    return next((d for d, error in enumerate(errors) if error < ENOUGH), len(errors))
+
+
+def by_components(data: Any, spread: float) -> np.ndarray:
+    """Error over variance of 0, 1, 2 ... principal components."""
+    from neural.components import PrincipalComponents
+
+    components, test = PrincipalComponents.of(data.train.astype(np.float64)), data.test.astype(np.float64)
+    return np.array([(rms(components.rebuilt(test, d) - test) / spread) ** 2 for d in range(13)])
 
 
 def rms(x: np.ndarray) -> float:
@@ -153,13 +180,16 @@ def draw(result: Any, figure: Any) -> None:
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=[4, 2.6, 2.6])
     left, centre, right = top.subplots(1, 3)
     s = result.samples
-    left.semilogy(range(len(s["errors"])), s["errors"], "o-", color=BLUE)
-    left.set(xlabel="latent numbers", ylabel="error / variance", title="Dimension", xticks=range(len(s["errors"])))
+    left.semilogy(s["components"], "o-", color=GREY, label="principal components")
+    left.semilogy(s["errors"], "o-", color=BLUE, label="autoencoder")
+    left.axhline(ENOUGH, color="black", linewidth=0.8, linestyle="--")
+    left.set(xlabel="latent numbers", ylabel="error / variance", title="Dimension", ylim=(2e-3, 1.5))
+    left.legend(frameon=False, fontsize=8)
     points = centre.scatter(*s["latent"].T, c=s["time"], s=12, cmap="viridis")
     top.colorbar(points, ax=centre, label="time / s")
-    centre.set(xlabel="$z_1$", ylabel="$z_2$", title="One swing, two latent numbers")
+    centre.set(xlabel="$z_1$", ylabel="$z_2$", title="One swing, two numbers")
     right.plot(s["angle"], s["one"], ".", ms=2, color=GREY)
-    right.set(xlabel="angle / rad", ylabel="z", title="All test frames, one latent number")
+    right.set(xlabel="angle / rad", ylabel="z", title="One latent number")
     for row, images, name in zip(middle.subplots(2, s["rebuilt"].shape[1]), s["rebuilt"], ("frames", "through d = 1")):
         for axes, image in zip(row, images):
             _show(axes, image)

@@ -84,7 +84,8 @@ def draw(result: Any, figure: Any) -> None:
             line = np.array([left, right])
             axes.plot(line, -(slope_i * line + offset) / slope_j, color=GREY, label="y = 1/2")
             axes.set(xlim=(left, right), ylim=(x[:, j].min() - 0.3, x[:, j].max() + 0.3))
-            axes.set(xlabel=f"{FEATURES[i]} / cm", ylabel=f"{FEATURES[j]} / cm", title=f"{when} training: {mistakes:.0f} wrong")
+            axes.set(xlabel=f"{FEATURES[i]} / cm", ylabel=f"{FEATURES[j]} / cm")
+            axes.set_title(f"{when} training: {mistakes} wrong")
             axes.legend(frameon=False, fontsize=8)
 
 
