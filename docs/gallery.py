@@ -3,6 +3,7 @@
 The results lie in docs/_build/results, or docs/_build/quick, the pictures in docs/gallery, the page in docs/gallery.md.
 """
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -17,7 +18,6 @@ from runs.report import summary
 from runs.result import Result
 
 HERE = Path(__file__).parent
-MOST_LINES = 10  # of what was found
 
 
 def result_of(name: str, flags: list[str]) -> Result:
@@ -35,17 +35,21 @@ def result_of(name: str, flags: list[str]) -> Result:
 
 
 def section(name: str, result: Result) -> str:
-    """A heading, what is learnt, the picture, and what was found."""
-    words = textwrap.dedent(find(name).settings.__doc__ or "").strip().partition("\n\n")[0]
-    lines = summary(result).splitlines()[: MOST_LINES + 1]
+    """A heading, what is learnt and from where, the picture, and what was found."""
+    words = textwrap.dedent(" " * 4 + (find(name).settings.__doc__ or "")).strip()
     picture = save_picture(result, HERE / "gallery" / f"{name}.png")
     parts = [
         f"## {name}",
-        " ".join(words.split()),
+        *(plain(paragraph) for paragraph in words.split("\n\n")),
         f"![{LESSONS[name][1]}](gallery/{picture.name})",
-        "\n".join(["```text", f"born run {name}", *lines[1:], "```"]),
+        "\n".join(["```text", f"born run {name}", *summary(result).splitlines()[1:], "```"]),
     ]
     return "\n\n".join(parts)
+
+
+def plain(words: str) -> str:
+    """The words on one line, without a meaning as Markdown or formula."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(words.split()))
 
 
 def main(flags: list[str]) -> None:

@@ -21,7 +21,7 @@ class PendulumAutoencoder(LessonSettings):
 
     An encoder z = phi(x) of two convolutions, pooling and a linear layer, and a decoder y = psi(z) backwards, lower the
     mean squared error |x - y|^2. A pendulum of fixed length has one angle, so that d = 1 latent number is enough for
-    95 % of the variance, where principal components, which are linear, take eight. A single number easily ends with a
+    95 % of the variance, where principal components, which are linear, take six. A single number easily ends with a
     fold, two angles for one z; so it starts several times, and the best on the training frames counts. Trained from
     pictures of which 20 % or 40 % of the pixels are replaced by noise to the clean ones, it cleans pictures that it has
     not seen; the better one of two median filters is the comparison. Over time z runs along a curve, forwards and back.
@@ -183,7 +183,9 @@ def draw(result: Any, figure: Any) -> None:
     left.semilogy(s["components"], "o-", color=GREY, label="principal components")
     left.semilogy(s["errors"], "o-", color=BLUE, label="autoencoder")
     left.axhline(ENOUGH, color="black", linewidth=0.8, linestyle="--")
-    left.set(xlabel="latent numbers", ylabel="error / variance", title="Dimension", ylim=(2e-3, 1.5))
+    left.set(
+        xlabel="latent numbers", ylabel="error / variance", title="Dimension", ylim=(2e-3, 1.5), xticks=range(0, 13, 2)
+    )
     left.legend(frameon=False, fontsize=8)
     points = centre.scatter(*s["latent"].T, c=s["time"], s=12, cmap="viridis")
     top.colorbar(points, ax=centre, label="time / s")

@@ -234,3 +234,53 @@ def test_where_the_answers_fall_through_one_half():
     x = np.array([0.125, 0.0625, 0.03125])
     value, _, slope = line(x, 2.269 + 0.5 * x, np.full(3, 0.01))
     assert (value, slope) == (pytest.approx(2.269), pytest.approx(0.5))
+
+
+def test_the_error_of_the_critical_temperature_is_that_of_the_line():
+    """Over many noisy crossings on a line, the bar of the value at 1 / L = 0 covers the truth in 68 % of them."""
+    from runs.lessons.phase_transition import line
+
+    rng = np.random.default_rng(1)
+    x, error = 1 / np.array([8, 16, 32]), np.array([0.006, 0.004, 0.002])
+    fits = [line(x, 2.269 + 1.4 * x + error * rng.normal(size=3), error) for _ in range(2000)]
+    covered = np.mean([abs(value - 2.269) < bar for value, bar, _ in fits])
+    assert abs(covered - 0.6827) < 4 * np.sqrt(0.6827 * 0.3173 / 2000)
+
+
+def test_networks_of_the_transition_learn_from_their_own_spins():
+    from runs.lessons.phase_transition import DISORDERED, ORDERED, PhaseTransition, spins
+
+    settings = PhaseTransition(quick=True)
+    x = spins(8, ORDERED + DISORDERED, settings, seed=3)
+    assert x.shape == (8, settings.n_networks, settings.n_samples, 64)
+    assert set(np.unique(x)) == {-1.0, 1.0}
+    magnetisation = np.abs(x.mean(axis=-1)).mean(axis=(1, 2))
+    assert magnetisation[:4].min() > 0.9 > 0.5 > magnetisation[4:].max()
+
+
+def test_how_many_numbers_are_needed_for_the_variance():
+    from runs.lessons.pendulum_autoencoder import needed
+
+    assert needed([1.0, 0.2, 0.04, 0.01]) == 2
+    assert needed([1.0, 0.2]) == 2
+
+
+def test_pixels_are_replaced_as_often_as_asked_and_the_same_way_by_both():
+    import torch
+
+    from runs.lessons.pendulum_autoencoder import Replaced, replaced
+
+    x = np.full((400, 256), 2.0, dtype=np.float32)
+    generator = torch.Generator().manual_seed(5)
+    for noisy in (replaced(x, 0.4, np.random.default_rng(5)), Replaced(0.4)(torch.tensor(x), generator).numpy()):
+        changed = noisy != 2.0
+        assert abs(changed.mean() - 0.4) < 4 * np.sqrt(0.24 / x.size)
+        assert abs(noisy[changed].mean() - 0.5) < 4 * np.sqrt(1 / 12 / changed.sum())
+
+
+def test_the_median_filter_removes_a_single_pixel():
+    from runs.lessons.pendulum_autoencoder import filtered
+
+    x = np.zeros((1, 256), dtype=np.float32)
+    x[0, 100] = 1.0
+    assert not filtered(x, 3).any()
