@@ -250,7 +250,7 @@ def test_the_error_of_the_critical_temperature_is_that_of_the_line():
 def test_networks_of_the_transition_learn_from_their_own_spins():
     from runs.lessons.phase_transition import DISORDERED, ORDERED, PhaseTransition, spins
 
-    settings = PhaseTransition(quick=True)
+    settings = PhaseTransition.model_validate({"quick": True})
     x = spins(8, ORDERED + DISORDERED, settings, seed=3)
     assert x.shape == (8, settings.n_networks, settings.n_samples, 64)
     assert set(np.unique(x)) == {-1.0, 1.0}
