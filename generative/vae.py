@@ -52,6 +52,8 @@ class VAE(TorchModel):
     padding : of convolutions, "circular" for periodic lattices, "zeros" for images
     beta : weight of the prior
     warm_up : fraction of the training in which the weight grows from 0 to ``beta``
+    flip : for spins and bits, p(x) = (p_0(x) + p_0(-x)) / 2: p_0 learns each row with most of its spins up, as a smooth
+        decoder of a normal z has no way to two separate halves of the data
     n_importance : K of ``log_prob``, which draws K values of z for each row,
         log (1/K) sum_k p(x | z_k) p(z_k) / q(z_k | x): on average a lower bound of log p(x), tighter with larger K
 
@@ -72,10 +74,13 @@ class VAE(TorchModel):
         activation: str = "relu",
         beta: float = 1.0,
         warm_up: float = 0.0,
+        flip: bool = False,
         n_importance: int = 64,
         condition: Condition | None = None,
         seed: int = 0,
     ) -> None:
+        if flip and values not in ("spins", "bits"):
+            raise ValueError(f'expected values "spins" or "bits" for flip=True, got {values!r}')
         if n_latent < 1 or beta < 0 or not 0 <= warm_up <= 1 or n_importance < 1:
             raise ValueError(
                 "expected n_latent >= 1, beta >= 0, 0 <= warm_up <= 1 and n_importance >= 1, "
@@ -94,21 +99,23 @@ class VAE(TorchModel):
         super().__init__(network, shape, values, condition, seed)
         self.encoder, self.decoder = encoder, decoder
         self.n_latent, self.beta, self.warm_up, self.n_importance = n_latent, beta, warm_up, n_importance
-        self._warned = False
+        self.flip, self._warned = flip, False
 
     def objectives(self, learning_rate: float | Schedule) -> list[Objective]:
         return [Objective("loss", self.loss, list(self.network.parameters()), learning_rate)]
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, with the lower bound "elbo" (for beta = 1), the part "kl" of it, and active units."""
-        mean, log_variance = self.posterior(batch.x, batch.condition)
+        x = self.turned_up(batch.x) if self.flip else batch.x
+        mean, log_variance = self.posterior(x, batch.condition)
         noise = torch.randn(mean.shape, generator=batch.generator, device=mean.device, dtype=mean.dtype)
         h = self.decoder(mean + torch.exp(0.5 * log_variance) * noise, condition=batch.condition)
-        misfit, kl = self.decoded.misfit(batch.x, h), gaussian_kl(mean, log_variance).sum()
+        misfit, kl = self.decoded.misfit(x, h), gaussian_kl(mean, log_variance).sum()
         beta = self.beta * min(1.0, batch.progress / self.warm_up) if self.warm_up else self.beta
         loss = (misfit + (kl if beta == 1 else beta * kl)) / len(mean)
         kl = kl.detach() / len(mean)
         elbo = -loss.detach() if beta == 1 else (beta - 1) * kl - loss.detach()
+        elbo = elbo - math.log(2) if self.flip else elbo
         return loss, {"elbo": elbo, "kl": kl, **self._watch(batch, mean)}
 
     def _watch(self, batch: Batch, mean: Tensor) -> dict[str, Tensor]:
@@ -130,11 +137,28 @@ class VAE(TorchModel):
         mean, log_variance = self.encoder(x, condition=condition).chunk(2, dim=1)
         return mean, log_variance
 
+    def turned(self, x: Tensor) -> Tensor:
+        """-x of spins, 1 - x of bits."""
+        return -x if self.values == "spins" else 1 - x
+
+    def turned_up(self, x: Tensor) -> Tensor:
+        """Rows turned where most of their spins are down, or half of them and the first."""
+        s = x if self.values == "spins" else 2 * x - 1
+        return torch.where(s.sum(dim=1, keepdim=True) + 0.5 * s[:, :1] > 0, x, self.turned(x))
+
     def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
         z = noise.normal(self.n_latent)
-        return self.decoded.draw(self.decoder(z, condition=condition), noise)
+        x = self.decoded.draw(self.decoder(z, condition=condition), noise)
+        return torch.where(noise.uniform(1) < 0.5, x, self.turned(x)) if self.flip else x
 
     def _log_prob(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        if not self.flip:
+            return self._bound(x, condition, noise)
+        both = torch.stack([self._bound(each, condition, noise) for each in (x, self.turned(x))])
+        return torch.logsumexp(both, dim=0) - math.log(2)
+
+    def _bound(self, x: Tensor, condition: Tensor | None, noise: Noise) -> Tensor:
+        """That of log p_0."""
         posterior = self.posterior(x, condition)
         at_once = max(1, IMPORTANCE_ROWS // len(x))
         counts = [min(at_once, self.n_importance - k) for k in range(0, self.n_importance, at_once)]
@@ -152,8 +176,9 @@ class VAE(TorchModel):
         return self.decoded.log_prob(x[:, None], h) + log_ratio
 
     def encode(self, x: Any, condition: Any = None) -> Array:
-        """The means of q(z | x), (n, n_latent)."""
+        """The means of q(z | x), (n, n_latent); with flip of the rows with most spins up."""
         rows = self.tensor(x).to(self.device)
+        rows = self.turned_up(rows) if self.flip else rows
         with self.evaluating():
             return self.posterior(rows, self._encoded(condition, len(rows)))[0].cpu().numpy()
 
@@ -164,7 +189,7 @@ class VAE(TorchModel):
             return self.decoded.mean(self.decoder(z, condition=self._encoded(condition, len(z)))).cpu().numpy()
 
     def reconstruct(self, x: Any, condition: Any = None) -> Array:
-        """``decode(encode(x))``."""
+        """``decode(encode(x))``, with flip of the rows with most spins up."""
         return self.decode(self.encode(x, condition), condition)
 
     def activity(self, x: Any, condition: Any = None) -> Array:
@@ -188,6 +213,8 @@ class Autoencoder(VAE):
         self, shape: tuple[int, ...], values: str = "bits", *, corruption: float = 0.0, **options: Any
     ) -> None:
         super().__init__(shape, values, **options)
+        if options.get("flip"):
+            raise ValueError("expected flip=False: an autoencoder restores rows as they are")
         if corruption < 0 or (values in ("bits", "spins") and corruption >= 0.5):
             raise ValueError(f"expected corruption >= 0, and below 1/2 for bits and spins, got {corruption}")
         self.corruption = corruption

@@ -31,7 +31,7 @@ def make_model(family: str, data: "Dataset", width: int, seed: int, **options: A
         units = max(1, width // data.n_features)
         return MADE(data.shape, units, 2, values=data.values, seed=seed, **options)
     if family == "vae":
-        return VAE(*arguments, n_latent=n_latent, hidden=(width,), seed=seed, **options)
+        return VAE(*arguments, seed=seed, **{"n_latent": n_latent, "hidden": (width,), **options})
     if family == "gan":
         return GAN(*arguments, n_latent=16, seed=seed, **{"hidden": (width, width), **options})
     if family == "diffusion":

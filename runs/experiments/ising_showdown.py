@@ -32,6 +32,7 @@ OTHERS = ("nats_per_spin", "seconds_to_train", "seconds_per_sample")
 N_TEST, N_RECORDS = 1000, 20
 OPTIONS: dict[str, dict[str, Any]] = {
     "made": {"flip": True, "translation": True},
+    "vae": {"flip": True, "n_latent": 64, "hidden": (512, 512), "activation": "gelu"},
     "diffusion": {"n_probes": 1, "n_steps": 20},
 }
 

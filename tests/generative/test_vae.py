@@ -1,6 +1,7 @@
 """Variational autoencoders: the KL, a linear decoder whose likelihood is known, the bound, resume, samples by seed."""
 
 import itertools
+import math
 import warnings
 from typing import Any
 
@@ -243,3 +244,34 @@ def test_arguments_are_checked(options, message):
 def test_corruption_is_checked():
     with pytest.raises(ValueError, match="below 1/2 for bits and spins"):
         Autoencoder((4,), corruption=0.5)
+
+
+@pytest.mark.parametrize("values", ["spins", "bits"])
+def test_a_model_with_flip_is_symmetric(values):
+    """Two separate halves: only the symmetric model finds them, and its probabilities sum to at most one."""
+    rng = np.random.default_rng(0)
+    s = np.where(rng.random((2000, 7)) < 0.95, 1.0, -1.0) * rng.choice([-1.0, 1.0], (2000, 1))
+    s[:, 4:] *= rng.choice([-1.0, 1.0], (2000, 1))
+    rows = s if values == "spins" else (s + 1) / 2
+    model = VAE((7,), values, n_latent=2, hidden=(16,), flip=True, n_importance=256, seed=1)
+    for _ in model.fit(rows, n_steps=400, batch_size=128, learning_rate=1e-2):
+        pass
+    found = model.sample(4000, 1)
+    spins = found if values == "spins" else 2 * found - 1
+    assert abs(spins.mean()) < 4 / math.sqrt(4000)
+    np.testing.assert_allclose(spins.T @ spins / 4000, s.T @ s / 2000, atol=0.15)
+    states = np.array(list(itertools.product([-1.0, 1.0] if values == "spins" else [0.0, 1.0], repeat=7)))
+    p = np.exp(model.log_prob(states))
+    np.testing.assert_allclose(p, p[::-1], atol=0.03)  # without flip 0.3: up to the noise of the bound
+    assert 0.9 < p.sum() < 1.02
+    up = model.turned_up(model.tensor(rows)).numpy()
+    assert np.all((up if values == "spins" else 2 * up - 1).sum(axis=1) >= 0)
+    turned = model.tensor(rows), model.turned(model.tensor(rows))
+    np.testing.assert_array_equal(model.turned_up(turned[0]).numpy(), model.turned_up(turned[1]).numpy())
+
+
+def test_flip_is_for_spins_and_bits():
+    with pytest.raises(ValueError, match="for flip=True, got 'real'"):
+        VAE((2,), "real", flip=True)
+    with pytest.raises(ValueError, match="expected flip=False"):
+        Autoencoder((2,), "spins", flip=True)
