@@ -10,7 +10,7 @@ N_COMPONENTS = 24
 NAMES = ("1", "z", "z^2", "z^3", "z^4", "sin z")
 WEIGHT_X, WEIGHT_Z, WEIGHT_SPARSE = 5e-4, 5e-5, 1e-5
 THRESHOLD = 0.1
-CUTS = (0.5, 0.6, 0.7, 0.8)  # of the training; after the last the sparsity has no weight
+CUTS = (0.4, 0.5, 0.6, 0.7, 0.8)  # of the training; after the last the sparsity has no weight
 
 
 class Swings(NamedTuple):
