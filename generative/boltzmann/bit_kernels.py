@@ -4,9 +4,9 @@
 
 The product of bits with a matrix is a sum of rows of the matrix, those of the units that are 1: no multiplications, and
 no work for units that are 0. The fields of the hidden units, those of the visible units and the sums over the samples
-of a batch all have this form. A tile of columns is summed for all samples before the next one, so that its rows come
-from the fastest cache. Matrices in single precision have a whole number of tiles as columns, of which those in excess
-are never read, and a last row of zeros.
+of a batch all have this form. A tile of columns of a block of rows is summed for all samples before the next one, so
+that it comes from the fastest cache. Matrices in single precision have a whole number of tiles as columns, of which
+those in excess are never read, and a last row of zeros.
 
 Random numbers: number n of a stream is a hash of its key + n, SplitMix64 (G. L. Steele, D. Lea, C. H. Flood, OOPSLA
 2014): no number waits for the one before. The sums overflow as they should; under plain Python NumPy has to be told so
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neural.boltzmann import softplus_sum
-from neural.jit import ROWS_AT_ONCE, TILE, kernel, sum_rows
+from neural.jit import BLOCK, ROWS_AT_ONCE, TILE, UNITS_AT_ONCE, kernel, list_ones, sum_rows, transpose_block
 from neural.special import sigmoid_32
 
 Array = np.ndarray
@@ -27,7 +27,9 @@ GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 MIX_1, MIX_2, ONE = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB), np.uint64(1)
 S27, S30, S31 = np.uint64(27), np.uint64(30), np.uint64(31)
 S8, TO_UNIT = np.uint32(8), np.float32(2.0**-24)
-BLOCK = 8  # of a transpose
+ROWS_TOGETHER = 64  # units that are summed over before the next tile: 16 KiB of a matrix
+MASKS = np.arange(2**UNITS_AT_ONCE)[:, None] >> np.arange(UNITS_AT_ONCE) & 1
+PLACES = np.argsort(1 - MASKS, axis=1, kind="stable").astype(np.int32)  # of the ones in a mask, and then the zeros
 
 
 class Layer(NamedTuple):
@@ -38,8 +40,8 @@ class Layer(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Work space of one thread: ``chosen`` (n_lists, longest + 3), lists of indices, and their lengths ``counts``,
-    int32; random ``words`` uint64, the same memory as ``halves`` uint32; ``rows`` (3, n_hidden), float64.
+    """Work space of one thread: ``chosen`` (n_lists, longest), lists of indices, and their lengths ``counts``, int32;
+    random ``words`` uint64, the same memory as ``halves`` uint32; ``rows`` (3, n_hidden), float64.
     """
 
     chosen: Array
@@ -56,6 +58,21 @@ class Sums(NamedTuple):
     counts: Array
     zeros: Array
     sums: Array
+
+
+class Descent(NamedTuple):
+    """u <- momentum u + gradient, parameters <- parameters - rate u, with the rate ``rates[n]`` for batch number n.
+
+    u is ``velocity`` (n_parameters,). Units are measured from ``visible_mean`` and ``hidden_mean``, and the latter
+    follows the means of the batches: hidden_mean <- hidden_mean + follow (mean of the batch - hidden_mean).
+    """
+
+    rates: Array
+    momentum: float
+    velocity: Array
+    visible_mean: Array
+    hidden_mean: Array
+    follow: float
 
 
 class Batch(NamedTuple):
@@ -92,10 +109,12 @@ def draw(means: Array, units: Array, key: Any, scratch: Scratch) -> Any:
 
 
 @kernel
-def _choose(units: Array, zeros: int, chosen: Array) -> Any:
-    """List the units that are 1, and after them the row of ``zeros``; returns how many there are."""
-    n = 0
-    for i in range(units.size):
+def _choose(units: Array, first: int, last: int, zeros: int, chosen: Array) -> Any:
+    """List the units from ``first`` to ``last`` that are 1, then the row of ``zeros``; returns how many there are."""
+    n, whole = 0, first + (last - first) // UNITS_AT_ONCE * UNITS_AT_ONCE
+    for i in range(first, whole, UNITS_AT_ONCE):
+        n = list_ones(units, i, PLACES, chosen, n)
+    for i in range(whole, last):
         chosen[n] = i
         n += np.int64(units[i])
     for k in range(n, n + ROWS_AT_ONCE - 1):
@@ -104,24 +123,44 @@ def _choose(units: Array, zeros: int, chosen: Array) -> Any:
 
 
 @kernel
+def _choose_rows(units: Array, scratch: Scratch, chosen: Array, counts: Array, zeros: int) -> None:
+    """For every unit, list the rows of ``units`` in which it is 1, then the row of ``zeros``."""
+    n_rows, n_units = units.shape
+    counts[:] = 0
+    for row in range(n_rows):
+        for first in range(0, n_units, ROWS_TOGETHER):
+            ones = scratch.chosen[0]
+            for k in range(_choose(units[row], first, min(first + ROWS_TOGETHER, n_units), 0, ones)):
+                i = ones[k]
+                chosen[i, counts[i]] = row
+                counts[i] += 1
+    for i in range(n_units):
+        for k in range(counts[i], counts[i] + ROWS_AT_ONCE - 1):
+            chosen[i, k] = zeros
+
+
+@kernel
 def conditional_means(layer: Layer, others: Array, means: Array, scratch: Scratch) -> None:
     """means = sigmoid(bias + others W). ``others`` (n_rows, n_others), uint8; ``means`` (n_rows or more, n_units)."""
     fields(layer, others, means, scratch)
     for row in range(others.shape[0]):
         p = means[row]
-        for j in range(np.uintp(p.size)):
+        for j in range(np.uintp(layer.bias.size)):
             p[j] = sigmoid_32(p[j])
 
 
 @kernel
 def fields(layer: Layer, others: Array, out: Array, scratch: Scratch) -> None:
     """out = bias + others W; shapes as for ``conditional_means``."""
-    n_rows, zeros = others.shape[0], layer.weights.shape[0] - 1
-    for row in range(n_rows):
-        scratch.counts[row] = _choose(others[row], zeros, scratch.chosen[row])
-    for column in range(0, layer.bias.size, TILE):
+    (n_rows, n_others), zeros = others.shape, layer.weights.shape[0] - 1
+    for unit in range(0, n_others, ROWS_TOGETHER):
+        last = min(unit + ROWS_TOGETHER, n_others)
         for row in range(n_rows):
-            sum_rows(layer.bias, layer.weights, scratch.chosen[row], scratch.counts[row], column, out[row])
+            scratch.counts[row] = _choose(others[row], unit, last, zeros, scratch.chosen[row])
+        for column in range(0, layer.bias.size, TILE):
+            for row in range(n_rows):
+                first = layer.bias if unit == 0 else out[row]
+                sum_rows(first, layer.weights, scratch.chosen[row], scratch.counts[row], column, out[row])
 
 
 @kernel
@@ -135,17 +174,16 @@ def gibbs(visible: Layer, hidden: Layer, batch: Batch, k: int, key: Any, scratch
 
 
 @kernel
-def _sum_means(batch: Batch, lists: Sums) -> None:
+def _sum_means(batch: Batch, ours: Sums, scratch: Scratch) -> None:
     """sums[i] = sum of the hidden means of the rows in which visible unit i is 1, and the last one that of all rows."""
     (n_rows, n_units), zeros = batch.v.shape, batch.h_means.shape[0] - 1
-    for i in range(n_units):
-        lists.counts[i] = _choose(batch.v[:, i], zeros, lists.chosen[i])
-    for row in range(n_rows + ROWS_AT_ONCE - 1):
-        lists.chosen[n_units, row] = row if row < n_rows else zeros
-    lists.counts[n_units] = n_rows
-    for column in range(0, batch.h_means.shape[1], TILE):
+    _choose_rows(batch.v, scratch, ours.chosen, ours.counts[:n_units], zeros)
+    for k in range(n_rows + ROWS_AT_ONCE - 1):
+        ours.chosen[n_units, k] = k if k < n_rows else zeros
+    ours.counts[n_units] = n_rows
+    for column in range(0, ours.zeros.size, TILE):
         for i in range(n_units + 1):
-            sum_rows(lists.zeros, batch.h_means, lists.chosen[i], lists.counts[i], column, lists.sums[i])
+            sum_rows(ours.zeros, batch.h_means, ours.chosen[i], ours.counts[i], column, ours.sums[i])
 
 
 @kernel
@@ -155,7 +193,9 @@ def _differences(ours: Array, theirs: Array, per_row: float, per_chain: float, o
 
 
 @kernel
-def contrast(data: Batch, chains: Batch, c: float, gradient: Array, ours: Sums, theirs: Sums) -> None:
+def contrast(
+    data: Batch, chains: Batch, c: float, gradient: Array, ours: Sums, theirs: Sums, scratch: Scratch
+) -> None:
     """dF/da, dF/db and dF/dW, averaged over the data less averaged over the chains, one after the other.
 
     A unit's value is s = c bit - (c - 1): c = 1 for 0 and 1, c = 2 for -1 and +1; then, for differences of averages,
@@ -163,8 +203,8 @@ def contrast(data: Batch, chains: Batch, c: float, gradient: Array, ours: Sums, 
     """
     n_visible, n_hidden = data.v.shape[1], data.h.shape[1]
     per_row, per_chain = 1.0 / data.v.shape[0], 1.0 / chains.v.shape[0]
-    _sum_means(data, ours)
-    _sum_means(chains, theirs)
+    _sum_means(data, ours, scratch)
+    _sum_means(chains, theirs, scratch)
     b = gradient[n_visible : n_visible + n_hidden]
     _differences(ours.sums[n_visible], theirs.sums[n_visible], c * per_row, c * per_chain, b)
     for i in range(n_visible):
@@ -211,20 +251,15 @@ def _total(x: Array, n: int) -> float:
 
 @kernel
 def _transpose(matrix: Array, n_rows: int, n_columns: int, out: Array) -> None:
-    """out = the transpose, in blocks of lines that stay in the cache."""
+    """out = the transpose, in blocks."""
     for i in range(0, n_rows, BLOCK):
         for j in range(0, n_columns, BLOCK):
             if i + BLOCK <= n_rows and j + BLOCK <= n_columns:
-                _transpose_block(matrix, i, j, BLOCK, BLOCK, out)  # of a size known to the compiler
+                transpose_block(matrix, i, j, out)
             else:
-                _transpose_block(matrix, i, j, min(BLOCK, n_rows - i), min(BLOCK, n_columns - j), out)
-
-
-@kernel
-def _transpose_block(matrix: Array, first: int, start: int, n_rows: int, n_columns: int, out: Array) -> None:
-    for j in range(n_columns):
-        for i in range(n_rows):
-            out[start + j, first + i] = matrix[first + i, start + j]
+                for row in range(i, min(i + BLOCK, n_rows)):
+                    for column in range(j, min(j + BLOCK, n_columns)):
+                        out[column, row] = matrix[row, column]
 
 
 @kernel
@@ -251,33 +286,67 @@ def _first_rows(batch: Batch, n: int) -> Batch:
 
 
 @kernel
-def _step(parameters: Array, gradient: Array, rate: float) -> float:
-    """parameters -= rate gradient; returns the square of the norm of the gradient."""
+def _step(parameters: Array, velocity: Array, gradient: Array, rate: float, momentum: float, single: Array) -> float:
+    """One step of ``Descent``, and the new parameters in ``single`` precision; the square of the gradient's norm."""
     total = 0.0
-    for n in range(np.uintp(parameters.size)):
+    for n in range(np.uintp(gradient.size)):
+        u = momentum * velocity[n] + gradient[n]
+        p = parameters[n] - rate * u
+        velocity[n] = u
+        parameters[n] = p
+        single[n] = p
         total += gradient[n] * gradient[n]
-        parameters[n] -= rate * gradient[n]
     return total
 
 
 @kernel
-def _descend(parameters: Array, rate: float, data: Batch, chains: Batch, ours: Sums, theirs: Sums, row: Array) -> float:
-    """parameters -= rate gradient, that of ``contrast`` for units 0 and 1, row by row; returns the gradient's norm.
+def _measured_from_means(gradient: Array, slope: float, slopes: Array, mean: float, means: Array) -> None:
+    for j in range(np.uintp(gradient.size)):
+        gradient[j] -= mean * slopes[j] + slope * means[j]
 
-    ``row`` (n_hidden,) is scratch.
+
+@kernel
+def _shift(bias: Array, velocity: Array, means: Array, mean: float) -> float:
+    """bias += mean velocity; returns velocity . means."""
+    total = 0.0
+    for j in range(np.uintp(bias.size)):
+        bias[j] += mean * velocity[j]
+        total += velocity[j] * means[j]
+    return total
+
+
+@kernel
+def _descend(
+    parameters: Array, descent: Descent, rate: float, batches: Any, sums: Any, layers: Any, scratch: Scratch
+) -> float:
+    """One step down the gradient of ``contrast`` for units 0 and 1, also in the ``layers``; the gradient's norm.
+
+    With units measured from their means, mu and lambda, dF/dW is dW - mu db^T - da lambda^T, and the step of W shifts
+    the biases: a -= (step of W) lambda, b -= mu (step of W).
     """
+    (data, chains), (ours, theirs), (visible, hidden) = batches, sums, layers
+    (_, momentum, velocity, visible_mean, hidden_mean, follow) = descent
     n_visible, n_hidden = data.v.shape[1], data.h.shape[1]
-    per_row, per_chain, total = 1.0 / data.v.shape[0], 1.0 / chains.v.shape[0], 0.0
-    _sum_means(data, ours)
-    _sum_means(chains, theirs)
-    for i in range(n_visible + 1):
-        _differences(ours.sums[i], theirs.sums[i], per_row, per_chain, row)
-        start = n_visible + (n_hidden * (i + 1) if i < n_visible else 0)
-        total += _step(parameters[start : start + n_hidden], row, rate)
+    per_row, per_chain = 1.0 / data.v.shape[0], 1.0 / chains.v.shape[0]
+    _sum_means(data, ours, scratch)
+    _sum_means(chains, theirs, scratch)
+    row, slopes = scratch.rows[0], scratch.rows[1]
+    _differences(ours.sums[n_visible], theirs.sums[n_visible], per_row, per_chain, slopes)
+    for j in range(np.uintp(n_hidden)):
+        hidden_mean[j] += follow * (per_row * ours.sums[n_visible, j] - hidden_mean[j])
+    b, b_velocity = parameters[n_visible:][:n_hidden], velocity[n_visible:][:n_hidden]
+    total = _step(b, b_velocity, slopes, rate, momentum, hidden.bias)
     for i in range(n_visible):
-        slope = theirs.counts[i] * per_chain - ours.counts[i] * per_row
-        parameters[i] -= rate * slope
-        total += slope * slope
+        start, slope = n_visible + n_hidden * (i + 1), theirs.counts[i] * per_chain - ours.counts[i] * per_row
+        _differences(ours.sums[i], theirs.sums[i], per_row, per_chain, row)
+        _measured_from_means(row, slope, slopes, visible_mean[i], hidden_mean)
+        u = velocity[start:][:n_hidden]
+        total += _step(parameters[start:][:n_hidden], u, row, rate, momentum, hidden.weights[i]) + slope * slope
+        velocity[i] = momentum * velocity[i] + slope
+        parameters[i] -= rate * (velocity[i] - _shift(b, u, hidden_mean, rate * visible_mean[i]))
+        visible.bias[i] = parameters[i]
+    _scaled(b, 1.0, n_hidden, hidden.bias)
+    _transpose(hidden.weights, n_visible, n_hidden, visible.weights)
     return np.sqrt(total)
 
 
@@ -286,7 +355,7 @@ def one_epoch(
     parameters: Array,
     rows: Array,
     order: Array,
-    rates: Array,
+    descent: Descent,
     keys: Array,
     k: int,
     persistent: bool,
@@ -299,14 +368,14 @@ def one_epoch(
 ) -> float:
     """Gradient descent of ``parameters``, in place, over batches of ``rows`` (n, n_visible), uint8, in this ``order``.
 
-    Units are 0 and 1. Batch number n has the rate ``rates[n]`` and the random numbers from ``keys[n]`` on. Its chains
-    go on from ``all_chains.v`` if they are ``persistent``, and start from its rows if not. ``all_data`` is scratch for
-    a whole batch, ``before`` ends as the last chains before their steps. Stops at a gradient that is not finite.
-    Returns the mean norm of the gradients.
+    Units are 0 and 1. Batch number n has the random numbers from ``keys[n]`` on. Its chains go on from
+    ``all_chains.v`` if they are ``persistent``, and start from its rows if not. ``all_data`` is scratch for a whole
+    batch, ``before`` ends as the last chains before their steps. Stops at a gradient that is not finite. Returns the
+    mean norm of the gradients.
     """
-    (visible, hidden), (ours, theirs), total = layers, sums, 0.0
+    (visible, hidden), total = layers, 0.0
     load(parameters, 1.0, visible, hidden)
-    for n in range(rates.size):
+    for n in range(keys.size):
         chosen = order[n * all_data.v.shape[0] : (n + 1) * all_data.v.shape[0]]
         data, chains = _first_rows(all_data, chosen.size), all_chains
         _take(rows, chosen, data.v)
@@ -319,12 +388,11 @@ def one_epoch(
             _copy(data.h_means, chains.h_means, chosen.size)
         _copy(chains.v, before, chains.v.shape[0])
         gibbs(visible, hidden, chains, k, keys[n], scratch)
-        norm = _descend(parameters, rates[n], data, chains, ours, theirs, scratch.rows[0])
+        norm = _descend(parameters, descent, descent.rates[n], (data, chains), sums, layers, scratch)
         total += norm
         if not np.isfinite(norm):
             break
-        load(parameters, 1.0, visible, hidden)
-    return total / rates.size
+    return total / keys.size
 
 
 @kernel

@@ -5,17 +5,32 @@ from typing import Any
 import numpy as np
 
 from generative.boltzmann import bit_kernels
-from generative.boltzmann.bit_kernels import Batch, Layer, Scratch, Sums
-from neural.jit import ROWS_AT_ONCE, TILE
+from generative.boltzmann.bit_kernels import ROWS_TOGETHER, Batch, Descent, Layer, Scratch, Sums
+from neural.jit import ROWS_AT_ONCE, TILE, UNITS_AT_ONCE
 
 Array = np.ndarray
 
 CACHE_LINE = 64  # bytes; a tile that crosses no line is read at twice the speed
 
 
+def _matrix(n_rows: int, n_columns: int) -> Array:
+    """Zeros in a whole number of tiles as columns, and a line more: rows a power of 2 apart would share few places of
+    the cache.
+    """
+    return _aligned(n_rows, _tiles(n_columns) + CACHE_LINE // 4)
+
+
+def _vector(n: int) -> Array:
+    """Zeros in a whole number of tiles."""
+    return _aligned(_tiles(n))
+
+
+def _tiles(n: int) -> int:
+    return -(-n // TILE) * TILE
+
+
 def _aligned(*shape: int) -> Array:
-    """Zeros in single precision that begin with a line of the cache; the last axis is a whole number of tiles."""
-    shape = (*shape[:-1], -(-shape[-1] // TILE) * TILE)
+    """Zeros in single precision that begin with a line of the cache."""
     size = int(np.prod(shape))
     buffer = np.zeros(4 * size + CACHE_LINE, dtype=np.uint8)
     start = -buffer.ctypes.data % CACHE_LINE
@@ -36,8 +51,8 @@ class BitMachine:
 
     def __init__(self, n_visible: int, n_hidden: int, scale: int = 1) -> None:
         self.shape, self.scale = (n_visible, n_hidden), float(scale)
-        self.visible = Layer(_aligned(n_hidden + 1, n_visible), _aligned(n_visible))
-        self.hidden = Layer(_aligned(n_visible + 1, n_hidden), _aligned(n_hidden))
+        self.visible = Layer(_matrix(n_hidden + 1, n_visible), _vector(n_visible))
+        self.hidden = Layer(_matrix(n_visible + 1, n_hidden), _vector(n_hidden))
         self.gradient = np.empty(n_visible + n_hidden + n_visible * n_hidden)
         self._make_room(1)
 
@@ -50,18 +65,19 @@ class BitMachine:
     def _scratch(self, n_rows: int) -> Scratch:
         most = max(self.shape)
         words = np.empty((most + 1) // 2, np.uint64)
-        lists = np.empty((n_rows, most + ROWS_AT_ONCE), np.int32), np.empty(n_rows, np.int32)
+        length = ROWS_TOGETHER + UNITS_AT_ONCE + ROWS_AT_ONCE
+        lists = np.empty((n_rows, length), np.int32), np.empty(n_rows, np.int32)
         return Scratch(*lists, words, words.view(np.uint32), np.empty((3, self.shape[1])))
 
     def _sums(self, n_rows: int) -> Sums:
-        n = self.shape[0] + 1
+        n, n_hidden = self.shape[0] + 1, self.shape[1]
         lists = np.empty((n, n_rows + ROWS_AT_ONCE), np.int32), np.empty(n, np.int32)
-        return Sums(*lists, _aligned(self.shape[1]), _aligned(n, self.shape[1]))
+        return Sums(*lists, _vector(n_hidden), _matrix(n, n_hidden))
 
     def _batch(self, n_rows: int) -> Batch:
         n_visible, n_hidden = self.shape
         units = np.empty((n_rows, n_visible), np.uint8), np.empty((n_rows, n_hidden), np.uint8)
-        return Batch(*units, _aligned(n_rows + 1, n_visible), _aligned(n_rows + 1, n_hidden))
+        return Batch(*units, _matrix(n_rows + 1, n_visible), _matrix(n_rows + 1, n_hidden))
 
     def _room_for(self, *numbers: int) -> None:
         if max(numbers) > self.n_rows:
@@ -96,7 +112,8 @@ class BitMachine:
         """
         self._room_for(len(data), len(chains))
         after, data_batch = self._gibbs(chains, k, key), self._fill(self.data, data)
-        bit_kernels.contrast(data_batch, after, self.scale, self.gradient, self.data_sums, self.chain_sums)
+        sums = self.data_sums, self.chain_sums
+        bit_kernels.contrast(data_batch, after, self.scale, self.gradient, *sums, self.scratch)
         return self.gradient, after.v.copy()
 
     def epoch(
@@ -104,12 +121,13 @@ class BitMachine:
         parameters: Array,
         rows: Array,
         batches: tuple[Array, int],
-        rates: Array,
+        descent: Descent,
         keys: Array,
         k: int,
         chains: Array | None,
     ) -> tuple[float, Array, Array]:
-        """One pass of gradient descent over ``rows``, which changes ``parameters``; see ``bit_kernels.one_epoch``.
+        """One pass of gradient descent over ``rows``, which changes ``parameters`` and the arrays of ``descent``; see
+        ``bit_kernels.one_epoch``.
 
         ``batches`` are the order of the rows and the size of a batch; ``chains`` are persistent, or None. Returns the
         mean norm of the gradient, and the chains before and after the steps of the last batch.
@@ -123,8 +141,8 @@ class BitMachine:
         before, layers, sums = np.empty_like(ours.v), (self.visible, self.hidden), (self.data_sums, self.chain_sums)
         arguments = (k, chains is not None, layers, data, ours, before, sums, self.scratch)
         with np.errstate(over="ignore"):
-            norm = bit_kernels.one_epoch(parameters, rows, order, rates, keys, *arguments)
-        last = n_chains if chains is not None else len(order) - (len(rates) - 1) * size
+            norm = bit_kernels.one_epoch(parameters, rows, order, descent, keys, *arguments)
+        last = n_chains if chains is not None else len(order) - (len(keys) - 1) * size
         return norm, before[:last], ours.v[:last].copy()
 
     def pseudo_likelihood(self, v: Array, units: Array) -> float:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from generative.boltzmann.bit_kernels import Descent
 from generative.boltzmann.bits import BitMachine
 from generative.boltzmann.restricted import Array, RestrictedBoltzmannMachine
 from generative.boltzmann.shared import SharedWeights
@@ -75,11 +76,11 @@ class BernoulliRBM(_OfBits):
         return v.astype(np.uint8)
 
     def descend(
-        self, rows: Array, batches: tuple[Array, int], rates: Array, k: int, chains: Any, rng: np.random.Generator
+        self, rows: Array, batches: tuple[Array, int], descent: Descent, k: int, chains: Any, rng: np.random.Generator
     ) -> tuple[float, Array, Array]:
         """One pass of gradient descent, see ``BitMachine.epoch``."""
-        parameters, keys = flatten(self.machine), rng.integers(0, 2**64, len(rates), dtype=np.uint64)
-        result = self.bits.epoch(parameters, rows, batches, rates, keys, k, chains)
+        parameters, keys = flatten(self.machine), rng.integers(0, 2**64, len(descent.rates), dtype=np.uint64)
+        result = self.bits.epoch(parameters, rows, batches, descent, keys, k, chains)
         if np.isfinite(result[0]):
             self.machine = self._loaded = unflatten(self.machine, parameters)
         return result

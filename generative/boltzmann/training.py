@@ -20,15 +20,17 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from generative.boltzmann.bit_kernels import Descent
 from generative.boltzmann.likelihood import LogLikelihood
 from generative.boltzmann.sampling import Tempering
-from neural.optimizers import GradientDescent, Optimizer, Schedule, State
+from neural.optimizers import GradientDescent, Momentum, Optimizer, Schedule, State
 from neural.parameters import flatten, n_parameters, unflatten
 
 Array = np.ndarray
 
 METHODS = ("cd", "pcd", "pt")
 ROWS_OF_DIAGNOSTICS = 64
+FOLLOW = 0.01  # part of its distance to the mean of a batch by which the mean of the hidden units moves
 
 
 class Epoch(NamedTuple):
@@ -157,20 +159,33 @@ class Training(Iterator[Epoch]):
 
     @property
     def compiled(self) -> bool:
-        """Whether a whole pass is one kernel: plain gradient descent of bits."""
-        plain = type(self.optimizer) is GradientDescent and not (self.optimizer.l1 or self.optimizer.l2)
-        return plain and self.method != "pt" and not self.centred and hasattr(self.model, "descend")
+        """Whether a whole pass is one kernel: gradient descent of bits, with or without momentum."""
+        plain = type(self.optimizer) in (GradientDescent, Momentum) and not (self.optimizer.l1 or self.optimizer.l2)
+        return plain and self.method != "pt" and hasattr(self.model, "descend")
 
     def _compiled_pass(self, order: Array, n_batches: int, rng: np.random.Generator) -> tuple[float, float]:
-        first = self.optimizer_state.step
-        rates = np.array([self.optimizer.rate(first + n) for n in range(n_batches)], dtype=np.float64)
-        chains = None if self.method == "cd" else self.chains
-        norm, before, after = self.model.descend(self.rows, (order, self.batch_size), rates, self.k, chains, rng)
+        descent, chains = self._descent(n_batches), None if self.method == "cd" else self.chains
+        norm, before, after = self.model.descend(self.rows, (order, self.batch_size), descent, self.k, chains, rng)
         self._check(norm)
-        self.optimizer_state = self.optimizer_state._replace(step=first + n_batches)
+        memory = {name: descent.velocity for name in self.optimizer.memory}
+        self.optimizer_state = State(self.optimizer_state.step + n_batches, memory)
+        if self.centred:
+            self.hidden_mean = descent.hidden_mean
         if self.method != "cd":
             self.chains = after
         return norm, _correlation(self.model.decode(before), self.model.decode(after))
+
+    def _descent(self, n_batches: int) -> Descent:
+        """What the kernel of a pass needs; without ``centred``, units are measured from 0."""
+        first, velocity = self.optimizer_state.step, self.optimizer_state.memory.get("velocity")
+        return Descent(
+            np.array([self.optimizer.rate(first + n) for n in range(n_batches)], dtype=np.float64),
+            getattr(self.optimizer, "momentum", 0.0),
+            np.zeros(n_parameters(self.model.machine)) if velocity is None else velocity.copy(),
+            self.data_mean if self.centred else np.zeros_like(self.data_mean),
+            self.hidden_mean.copy() if self.centred else np.zeros_like(self.hidden_mean),
+            FOLLOW if self.centred else 0.0,
+        )
 
     def _check(self, norm: float) -> None:
         if not math.isfinite(norm):
@@ -208,7 +223,7 @@ class Training(Iterator[Epoch]):
         """The gradient in units measured from their means: dW - mu db^T - da lambda^T; lambda is a running mean."""
         slopes = unflatten(self.model.machine, gradient)
         batch_mean = self.model.machine.hidden_means(self.model.decode(data)).mean(axis=0)
-        self.hidden_mean = 0.99 * self.hidden_mean + 0.01 * batch_mean
+        self.hidden_mean = self.hidden_mean + FOLLOW * (batch_mean - self.hidden_mean)
         mu = self.model.machine.inputs(self.data_mean)
         W = slopes.weights - np.outer(mu, slopes.hidden_bias) - np.outer(slopes.visible_bias, self.hidden_mean)
         return flatten(slopes._replace(weights=W))
