@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from generative.boltzmann import bit_kernels
-from generative.boltzmann.bit_kernels import ROWS_TOGETHER, Batch, Descent, Layer, Scratch, Sums
+from generative.boltzmann.bit_kernels import ROWS_TOGETHER, Batch, Layer, Scratch, Sums
+from generative.boltzmann.bit_training import Descent, one_epoch
 from neural.jit import ROWS_AT_ONCE, TILE, UNITS_AT_ONCE
 
 Array = np.ndarray
@@ -127,7 +128,7 @@ class BitMachine:
         chains: Array | None,
     ) -> tuple[float, Array, Array]:
         """One pass of gradient descent over ``rows``, which changes ``parameters`` and the arrays of ``descent``; see
-        ``bit_kernels.one_epoch``.
+        ``bit_training.one_epoch``.
 
         ``batches`` are the order of the rows and the size of a batch; ``chains`` are persistent, or None. Returns the
         mean norm of the gradient, and the chains before and after the steps of the last batch.
@@ -141,7 +142,7 @@ class BitMachine:
         before, layers, sums = np.empty_like(ours.v), (self.visible, self.hidden), (self.data_sums, self.chain_sums)
         arguments = (k, chains is not None, layers, data, ours, before, sums, self.scratch)
         with np.errstate(over="ignore"):
-            norm = bit_kernels.one_epoch(parameters, rows, order, descent, keys, *arguments)
+            norm = one_epoch(parameters, rows, order, descent, keys, *arguments)
         last = n_chains if chains is not None else len(order) - (len(keys) - 1) * size
         return norm, before[:last], ours.v[:last].copy()
 

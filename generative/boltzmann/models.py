@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from generative.boltzmann.bit_kernels import Descent
+from generative.boltzmann.bit_training import Descent
 from generative.boltzmann.bits import BitMachine
 from generative.boltzmann.restricted import Array, RestrictedBoltzmannMachine
 from generative.boltzmann.shared import SharedWeights

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from generative.boltzmann.bit_kernels import Descent
+from generative.boltzmann.bit_training import Descent
 from generative.boltzmann.likelihood import LogLikelihood
 from generative.boltzmann.sampling import Tempering
 from neural.optimizers import GradientDescent, Momentum, Optimizer, Schedule, State
@@ -167,7 +167,7 @@ class Training(Iterator[Epoch]):
         descent, chains = self._descent(n_batches), None if self.method == "cd" else self.chains
         norm, before, after = self.model.descend(self.rows, (order, self.batch_size), descent, self.k, chains, rng)
         self._check(norm)
-        memory = {name: descent.velocity for name in self.optimizer.memory}
+        memory = dict.fromkeys(self.optimizer.memory, descent.velocity)
         self.optimizer_state = State(self.optimizer_state.step + n_batches, memory)
         if self.centred:
             self.hidden_mean = descent.hidden_mean

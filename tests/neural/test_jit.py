@@ -14,7 +14,20 @@ import numpy as np
 import pytest
 
 from neural import jit
-from neural.jit import COMPILED, ROWS_AT_ONCE, TILE, cache_directory, copy, exact_kernel, generic, kernel, sum_rows
+from neural.jit import (
+    BLOCK,
+    COMPILED,
+    ROWS_AT_ONCE,
+    TILE,
+    cache_directory,
+    copy,
+    exact_kernel,
+    generic,
+    kernel,
+    list_ones,
+    sum_rows,
+    transpose_block,
+)
 
 pytestmark = pytest.mark.interpreted
 compiled_only = pytest.mark.skipif(not COMPILED, reason="there is no machine code under NUMBA_DISABLE_JIT=1")
@@ -324,3 +337,34 @@ def test_sums_of_rows(n_chosen):
 def test_sums_of_rows_are_of_single_precision_only():
     with pytest.raises(Exception, match="contiguous array of float32"):
         _sums(np.zeros(TILE), np.zeros((1, TILE)), np.zeros(4, np.int32), 1, np.zeros(TILE))
+
+
+@kernel
+def _moved(matrix, out):
+    for i in range(0, matrix.shape[0], BLOCK):
+        for j in range(0, matrix.shape[1], BLOCK):
+            transpose_block(matrix, i, j, out)
+
+
+def test_blocks_are_transposed():
+    matrix = np.arange(3 * BLOCK * 5 * BLOCK, dtype=np.float32).reshape(3 * BLOCK, 5 * BLOCK)
+    out = np.zeros((5 * BLOCK, 3 * BLOCK), np.float32)
+    _moved(matrix, out)
+    assert np.array_equal(out, matrix.T)
+
+
+@kernel
+def _ones(units, places, chosen, n):
+    for first in range(0, units.size, 8):
+        n = list_ones(units, first, places, chosen, n)
+    return n
+
+
+def test_units_that_are_one_are_listed():
+    """All 256 patterns of eight units, after five numbers that stay."""
+    units = np.unpackbits(np.arange(256, dtype=np.uint8))
+    masks = np.arange(256)[:, None] >> np.arange(8) & 1
+    places = np.argsort(1 - masks, axis=1, kind="stable").astype(np.int32)
+    chosen = np.full(5 + units.size + 8, -1, np.int32)
+    n = _ones(units, places, chosen, 5)
+    assert np.array_equal(chosen[:n], np.r_[np.full(5, -1), np.flatnonzero(units)])
