@@ -33,6 +33,7 @@ from neural.optimizers import Schedule as LearningRate
 
 PREDICTIONS = ("epsilon", "v", "odds")
 WIDTH = 0.3  # w, of the noise that makes numbers of spins: 4e-4 of them change their sign
+HIGHEST = 16.0  # frequency of time that the network sees, for the steps of the flow have to follow it
 DROPPED = 0.1  # fraction of the conditions that training for guidance leaves out
 
 
@@ -67,8 +68,9 @@ class Diffusion(TorchModel):
     n_steps : of the flow that ``log_prob`` integrates
     n_probes : random signs from which the divergence is estimated; None computes it exactly
 
-    ``log_prob`` is that of the flow: exact, up to its steps, or stochastic and right on average with ``n_probes``. Of
-    spins it is a lower bound on average, from one x: log p(s) >= E log p(x) + log p(s | x) - log q(x | s).
+    ``log_prob`` is that of the flow: exact, up to its steps, or stochastic and right on average with ``n_probes``. The
+    samples of ``ProbabilityFlow(n_steps)`` follow it; those of the others in the limit of many steps and a true score.
+    Of spins it is a lower bound on average, from one x: log p(s) >= E log p(x) + log p(s | x) - log q(x | s).
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class Diffusion(TorchModel):
         if guidance < 0 or (guidance > 0 and condition is None):
             raise ValueError(f"expected guidance >= 0, and a condition to be guided by, got {guidance} and {condition}")
         n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
-        options: Any = dict(time=True, n_condition=n_condition, seed=seed)
+        options: Any = dict(time=True, highest=HIGHEST, n_condition=n_condition, seed=seed)
         if channels is None and prediction == "odds":
             net: nn.Module = Coupled(n, hidden, activation=activation, **options)
         elif channels is None:

@@ -44,7 +44,7 @@ class UNet(nn.Module):
     shape : (height, width), both divisible by 2 for every level after the first
     channels : of each level; between two levels the resolution halves
     n_in, n_out : channels of input and output
-    time : whether a time in [0, 1] is given
+    time : whether a time in [0, 1] is given, of whose features ``highest`` is the largest frequency
     n_condition : features of a condition
     padding : "circular" for periodic lattices, "zeros" for images
 
@@ -61,6 +61,7 @@ class UNet(nn.Module):
         time: bool = True,
         n_condition: int = 0,
         padding: str = "circular",
+        highest: float = 128.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -68,7 +69,7 @@ class UNet(nn.Module):
         if len(shape) != 2 or any(length % factor for length in shape):
             raise ValueError(f"expected two lengths divisible by {factor} for {len(channels)} levels, got {shape}")
         self.shape, self.n_in = tuple(shape), n_in
-        self.time = TimeFeatures(N_TIME) if time else None
+        self.time = TimeFeatures(N_TIME, highest) if time else None
         n_features = (N_TIME if time else 0) + n_condition
         n_embedding = 2 * channels[0] if n_features else 0
         self.embed = nn.Sequential(Linear(n_features, n_embedding), nn.SiLU()) if n_features else None

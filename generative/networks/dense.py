@@ -24,11 +24,14 @@ def feed_forward(
 
 
 class TimeFeatures(nn.Module):
-    """cos and sin of 2 pi f_k t for times t in [0, 1], with n / 2 frequencies f_k from 1/8 to 128 in equal ratios."""
+    """cos and sin of 2 pi f_k t for times t in [0, 1], with n / 2 frequencies f_k from 1/8 to ``highest``, in equal ratios.
 
-    def __init__(self, n: int = 32) -> None:
+    The steps of a differential equation in which the network stands have to be well below 1 / highest.
+    """
+
+    def __init__(self, n: int = 32, highest: float = 128.0) -> None:
         super().__init__()
-        frequencies = 2.0 ** torch.linspace(-3, 7, n // 2)
+        frequencies = 2.0 ** torch.linspace(-3, math.log2(highest), n // 2)
         self.register_buffer("frequencies", 2 * math.pi * frequencies)
 
     def forward(self, time: Tensor) -> Tensor:
@@ -38,7 +41,10 @@ class TimeFeatures(nn.Module):
 
 
 class Dense(nn.Module):
-    """A dense network of x (b, n_in), and of time (b,) and condition (b, n_condition) where it was made with them."""
+    """A dense network of x (b, n_in), and of time (b,) and condition (b, n_condition) where it was made with them.
+
+    highest : frequency of the features of time
+    """
 
     def __init__(
         self,
@@ -49,10 +55,11 @@ class Dense(nn.Module):
         activation: str = "gelu",
         time: bool = False,
         n_condition: int = 0,
+        highest: float = 128.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.time = TimeFeatures() if time else None
+        self.time = TimeFeatures(highest=highest) if time else None
         n_features = n_in + n_condition + (32 if time else 0)
         self.layers = feed_forward([n_features, *hidden, n_out], activation, seed)
 
