@@ -24,7 +24,7 @@ def feed_forward(
 
 
 class TimeFeatures(nn.Module):
-    """cos and sin of 2 pi f_k t for times t in [0, 1], with n / 2 frequencies f_k from 1/8 to ``highest``, in equal ratios.
+    """cos and sin of 2 pi f t for times t in [0, 1], with n / 2 frequencies f from 1/8 to ``highest`` in equal ratios.
 
     The steps of a differential equation in which the network stands have to be well below 1 / highest.
     """
