@@ -28,7 +28,7 @@ from generative.boltzmann.training import Training
 from neural.boltzmann import BinaryBoltzmann
 from neural.optimizers import Momentum
 
-N_HIDDEN, BATCH_SIZE, RATE, N_EPOCHS, N_TURNS, LONG, SEEDS = 256, 64, 0.05, 5, 7, 100, (0, 1, 2)
+N_HIDDEN, BATCH_SIZE, RATE, N_EPOCHS, N_TURNS, LONG, SEEDS = 256, 64, 0.05, 20, 5, 100, (0, 1, 2)
 
 
 def training(x: np.ndarray, n_epochs: int, seed: int) -> Training:
