@@ -38,8 +38,8 @@ class J1J2SquareSettings(LengthSettings):
     first_shift: float = Field(
         default=1.0, gt=0, allow_inf_nan=False, description="at the first step, from where it falls by 1 % a step"
     )
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="of the direction (SPRING)")
-    n_steps: int = Field(default=600, ge=0, description="optimizer steps")
+    momentum: float = Field(default=0.97, ge=0, lt=1, description="of the direction (SPRING)")
+    n_steps: int = Field(default=800, ge=0, description="optimizer steps")
     power: float = Field(default=1.0, gt=0, le=2, description="optimizer steps draw from |psi|^power, with weights")
     n_samples: int = Field(default=4096, ge=1, description="samples for each optimizer step")
 
