@@ -2,9 +2,9 @@
 
 256 chains, one sweep between samples. Every case runs in a process of its own, which tells: the median of a step and of
 its parts (sampling, local energies with log-derivatives, solve); the seconds from the start of the process to the end
-of the first step; the peak of its memory; and the share of the machine's peak that its arithmetic reaches, which a
-product of two matrices measures in the same process: of all threads for the flip ratios, of one for the solve (more
-than 1 is possible in the space of parameters, where several threads multiply pairs).
+of the first step; the peak of its memory; and the share of the machine's peak that its arithmetic reaches. The peak is
+the rate of a product of two 1200 x 1200 matrices on one thread of the same process, times the threads: in double
+precision for the flip ratios, and for the solve in the precision of its factors.
 
     python benchmarks/spins.py [CASE_KIND ...]     such as chain_40_alpha_1_1024_real
 """
@@ -73,7 +73,7 @@ def parts_of_a_step(vmc: Any, repeats: int) -> dict[str, float]:
     }
     times = {name: seconds(call, repeats)["median"] for name, call in calls.items()}
     times["energies_s"] = times.pop("sampling_and_energies_s") - times["sampling_s"]
-    return times | shares_of_peak(vmc, o, times)
+    return times | shares_of_peak(vmc, o, times["solve_s"], repeats)
 
 
 def log_derivatives(vmc: Any) -> tuple[Jacobian, np.ndarray]:
@@ -84,34 +84,45 @@ def log_derivatives(vmc: Any) -> tuple[Jacobian, np.ndarray]:
     return jacobian(vmc.psi, recorded.rows.reshape(-1, row_size(vmc.psi))), energies
 
 
-def shares_of_peak(vmc: Any, o: Jacobian, times: dict[str, float]) -> dict[str, float]:
-    """Of the peaks in double and single precision on one thread.
-
-    A flip ratio takes 3 operations for each hidden unit, c - (s t) h and its product with the others, 14 for complex
-    numbers. A multiplication of the solve counts with its addition.
-    """
-    peaks = {dtype: matrix_product(dtype) for dtype in (np.float64, np.float32)}
+def shares_of_peak(vmc: Any, o: Jacobian, solve: float, repeats: int) -> dict[str, float]:
+    """Of the peak of all threads, with a multiplication of the solve counted as two operations, with its addition."""
     method, cost = vmc.optimizer.choose(o)
     single = method != "iterations" and o.shape[method == "parameters"] >= SINGLE_FROM
     operations = 2 * cost / (SINGLE if method != "iterations" else 1)
+    peaks = {dtype: matrix_product(dtype) * vmc.chains.threads for dtype in (np.float64, np.float32)}
     shares = {
         "peak_gflops": peaks[np.float64] / 1e9,
         "peak_single_gflops": peaks[np.float32] / 1e9,
-        "solve_share": operations / times["solve_s"] / peaks[np.float32 if single else np.float64],
+        "solve_share": operations / solve / peaks[np.float32 if single else np.float64],
     }
     if isinstance(vmc.system, nqs.TransverseFieldIsing):
-        units = o.shape[0] * vmc.psi.couplings()[2].size
-        peak = peaks[np.float64] * vmc.chains.threads
-        shares["flip_ratio_share"] = (14 if vmc.psi.is_complex else 3) * units / times["energies_s"] / peak
+        shares["flip_ratio_share"] = flip_ratio_rate(vmc, repeats) / peaks[np.float64]
     return shares
 
 
+def flip_ratio_rate(vmc: Any, repeats: int, n: int = 64) -> float:
+    """Operations in a second of the local energies of the chains, which turn every spin over.
+
+    The time of ``n`` samples of each chain, a single move apart, less that of the same without energies; each the
+    median of alternating runs. A flip ratio takes 3 operations for each hidden unit, c - (s t) h and its product with
+    the others, and 14 for complex numbers.
+    """
+
+    def run(energies: bool) -> float:
+        observer = LocalEnergy.for_chains(vmc.system, vmc.psi, len(vmc.chains), n, energies=energies)
+        return seconds(lambda: vmc.chains.run(vmc.psi, observer, n, 1), 1)["median"]
+
+    with_energies, without = np.median([[run(True), run(False)] for _ in range(repeats)], axis=0)
+    units = len(vmc.chains) * n * vmc.psi.couplings()[2].size
+    return (14 if vmc.psi.is_complex else 3) * units / (with_energies - without)
+
+
 def matrix_product(dtype: type, size: int = 1200) -> float:
-    """Operations in a second of a product of square matrices on one thread."""
+    """Operations in a second of a product of square matrices on one thread, the median of nine."""
     a = np.random.default_rng(0).standard_normal((size, size)).astype(dtype)
     out = np.empty_like(a)
     with one_blas_thread():
-        return 2 * size**3 / seconds(lambda: np.matmul(a, a, out=out), 9)["min"]
+        return 2 * size**3 / seconds(lambda: np.matmul(a, a, out=out), 9)["median"]
 
 
 def peak_memory() -> float:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import RK23, RK45
 
 from montecarlo.chains import Chains
 from montecarlo.estimates import Estimate
@@ -39,10 +38,28 @@ class Method(NamedTuple):
     order: int
 
 
+def _method(order: int, b: list[float], e: list[float], *rows: list[float]) -> Method:
+    a = np.zeros((len(b), len(b)))
+    for stage, row in enumerate(rows, start=1):
+        a[stage, : len(row)] = row
+    return Method(a, np.array(b), np.array(e), order)
+
+
 METHODS = {
-    "heun": Method(np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([0.5, 0.5]), np.array([-0.5, 0.5, 0.0]), 2),
-    "bogacki-shampine": Method(RK23.A, RK23.B, RK23.E, 3),
-    "dormand-prince": Method(RK45.A, RK45.B, RK45.E, 5),
+    "heun": _method(2, [1 / 2, 1 / 2], [-1 / 2, 1 / 2, 0], [1]),
+    # P. Bogacki and L. F. Shampine, Appl. Math. Lett. 2, 321 (1989)
+    "bogacki-shampine": _method(3, [2 / 9, 1 / 3, 4 / 9], [5 / 72, -1 / 12, -1 / 9, 1 / 8], [1 / 2], [0, 3 / 4]),
+    # J. R. Dormand and P. J. Prince, J. Comput. Appl. Math. 6, 19 (1980)
+    "dormand-prince": _method(
+        5,
+        [35 / 384, 0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84],
+        [-71 / 57600, 0, 71 / 16695, -71 / 1920, 17253 / 339200, -22 / 525, 1 / 40],
+        [1 / 5],
+        [3 / 40, 9 / 40],
+        [44 / 45, -56 / 15, 32 / 9],
+        [19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729],
+        [9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656],
+    ),
 }
 
 

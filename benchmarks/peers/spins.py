@@ -5,7 +5,7 @@ for real parameters, and for complex ones (256 chains) the better of that and co
 dense VMC_SR with real and conjugate gradients with complex parameters, the fastest there. Born:
 ``benchmarks/spins.py``. Each runs in processes of its own, alternating; the figures are medians over the processes.
 
-    python benchmarks/peers/spins.py [CASE ...]    such as chain_40_alpha_1_1024
+    python benchmarks/peers/spins.py [CASE_KIND ...]    such as chain_40_alpha_1_1024_real
 """
 
 import json
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 3
@@ -84,9 +85,10 @@ def run(*words: str) -> dict:
     return json.loads(lines[-1])
 
 
-def compare(name: str, kind: str, rounds: int) -> dict[str, dict[str, float]]:
+def compare(case: str) -> dict[str, Any]:
     """Both in turns; of NetKet's methods the faster one. The ratio is NetKet's figure over Born's."""
-    case = f"{name}_{kind}"
+    name, kind = case.rsplit("_", 1)
+    rounds = 1 if name.startswith("square_10") else ROUNDS
     born: list[dict[str, float]] = []
     netket: dict[str, list[dict[str, float]]] = {method: [] for method in netket_methods(name, kind)}
     for _ in range(rounds):
@@ -94,7 +96,7 @@ def compare(name: str, kind: str, rounds: int) -> dict[str, dict[str, float]]:
         for method, figures in netket.items():
             figures.append(run(sys.executable, __file__, "netket", name, kind, method, repr(time.time())))
     best = min(netket.values(), key=lambda figures: _median(figures, "step_s"))
-    return {
+    both = {
         figure: {
             "born": _median(born, figure),
             "netket": _median(best, figure),
@@ -102,6 +104,7 @@ def compare(name: str, kind: str, rounds: int) -> dict[str, dict[str, float]]:
         }
         for figure in ("step_s", "first_step_s", "peak_mib")
     }
+    return both | {f"born_{part}": _median(born, part) for part in ("sampling_s", "energies_s", "solve_s")}
 
 
 def _median(figures: list[dict[str, float]], name: str) -> float:
@@ -116,13 +119,8 @@ def main() -> None:
         name, kind, method, started = sys.argv[2:]
         print(json.dumps(netket_step(name, kind, method, float(started))))
         return
-    chosen = sys.argv[1:] or list(CASES)
-    figures = {
-        f"{name}_{kind}": compare(name, kind, 1 if name.startswith("square_10") else ROUNDS)
-        for name in chosen
-        for kind in ("real", "complex")
-    }
-    print(json.dumps({"benchmark": "peers-spins", "rounds": ROUNDS, **figures}))
+    chosen = sys.argv[1:] or [f"{name}_{kind}" for name in CASES for kind in ("real", "complex")]
+    print(json.dumps({"benchmark": "peers-spins", "rounds": ROUNDS, **{case: compare(case) for case in chosen}}))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse
-import scipy.special
-from scipy.sparse.linalg import eigsh
+import scipy
 
 LARGEST = 30  # quanta, for which the quadrature is exact to rounding
 RADIUS, WAVE_NUMBER, POINTS = 14.0, 26.0, 200  # the orbitals end at sqrt(2 (q + 1)), their products at twice that
@@ -57,7 +55,9 @@ def configuration_interaction(
     if len(determinants) < 3:
         return float(np.linalg.eigvalsh(matrix.toarray())[0]), len(determinants)
     start = np.ones(len(determinants))
-    return float(eigsh(matrix, k=1, which="SA", v0=start, return_eigenvectors=False)[0]), len(determinants)
+    return float(scipy.sparse.linalg.eigsh(matrix, k=1, which="SA", v0=start, return_eigenvectors=False)[0]), len(
+        determinants
+    )
 
 
 def _determinants(n_up: int, n_down: int, quanta: int, angular_momentum: int) -> list[Determinant]:
@@ -87,7 +87,7 @@ def _fillings(orbitals: list[SpinOrbital], n: int, quanta: int) -> list[Determin
     ]
 
 
-def _interaction(determinants: list[Determinant]) -> scipy.sparse.csr_array:
+def _interaction(determinants: list[Determinant]) -> "scipy.sparse.csr_array":
     """sum_{i<j} 1 / r_ij between determinants, at omega = 1: elements of pairs, the other electrons looking on."""
     onlookers: dict[Any, list[tuple[int, int, tuple[SpinOrbital, SpinOrbital]]]] = {}
     for index, determinant in enumerate(determinants):

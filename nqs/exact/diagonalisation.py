@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import scipy.sparse
-import scipy.sparse.linalg
+import scipy
 
 if TYPE_CHECKING:
     from nqs.systems.spin_system import SpinSystem
@@ -137,7 +136,7 @@ def _permute(states: np.ndarray, table: np.ndarray) -> np.ndarray:
     return image
 
 
-def matrix(system: "SpinSystem", basis: Basis | None = None) -> scipy.sparse.csr_array:
+def matrix(system: "SpinSystem", basis: Basis | None = None) -> "scipy.sparse.csr_array":
     """The Hamiltonian in a basis, all 2^n_sites states by default; real where it can be.
 
     Raises ``ValueError`` where the Hamiltonian does not conserve the magnetisation of the basis, or where its matrix

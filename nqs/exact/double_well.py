@@ -4,9 +4,7 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
-from scipy.sparse.linalg import LinearOperator, eigsh
-from scipy.special import eval_hermite, gammaln
+import scipy
 
 from nqs.exact.half_line import lowest_on_half_line
 from nqs.exact.two_electron_dot import chebyshev
@@ -46,9 +44,9 @@ def two_electron_double_dot(separation: float, omega: float, size: int = 16) -> 
         at_nodes = np.einsum("nkq,kq->nq", couplings, vector @ relative.states)
         return (energies * vector + at_nodes @ relative.states.T).ravel()
 
-    hamiltonian = LinearOperator((energies.size, energies.size), apply, dtype=np.float64)  # type: ignore
+    hamiltonian = scipy.sparse.linalg.LinearOperator((energies.size, energies.size), apply, dtype=np.float64)  # type: ignore
     start = np.exp(-energies / omega).ravel()
-    lowest = eigsh(hamiltonian, k=1, which="SA", v0=start, ncv=40, return_eigenvectors=False)[0]
+    lowest = scipy.sparse.linalg.eigsh(hamiltonian, k=1, which="SA", v0=start, ncv=40, return_eigenvectors=False)[0]
     return float(omega / 2 + omega**2 * separation**2 / 4 + lowest)
 
 
@@ -124,8 +122,8 @@ class _CentreOfMass:
     def states(self, position: np.ndarray) -> np.ndarray:
         """Shape (..., size)."""
         xi = np.sqrt(2 * self.omega) * position[..., None]
-        norm = 0.25 * np.log(2 * self.omega / np.pi) - 0.5 * (self.n * np.log(2) + gammaln(self.n + 1))
-        return eval_hermite(self.n, xi) * np.exp(norm - xi**2 / 2)
+        norm = 0.25 * np.log(2 * self.omega / np.pi) - 0.5 * (self.n * np.log(2) + scipy.special.gammaln(self.n + 1))
+        return scipy.special.eval_hermite(self.n, xi) * np.exp(norm - xi**2 / 2)
 
     def larger(self, s: np.ndarray) -> np.ndarray:
         """<n| max(2 |X|, s) |k> = <n| 2 |X| |k> + 2 int_0^{s/2} (s - 2 X) n(X) k(X) dX, shape (size, size, n_s)."""

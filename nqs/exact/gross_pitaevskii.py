@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from scipy.special import eval_hermite, eval_laguerre, gammaln, roots_hermite, roots_laguerre
+import scipy
 
 
 @functools.cache
@@ -42,12 +42,12 @@ def gross_pitaevskii(n_particles: int, diameter: float, aspect: float, size: int
 def _oscillator_states(aspect: float, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """States L_k(rho^2) H_2n(sqrt(aspect) z) at the nodes of an integral over space, its weights, the energies."""
     n_nodes = 4 * size
-    t, radial_weights = roots_laguerre(n_nodes)[:2]  # t = 2 rho^2 for the product of four states
-    xi, axial_weights = roots_hermite(n_nodes)[:2]  # xi = sqrt(2 aspect) z
+    t, radial_weights = scipy.special.roots_laguerre(n_nodes)[:2]  # t = 2 rho^2 for the product of four states
+    xi, axial_weights = scipy.special.roots_hermite(n_nodes)[:2]  # xi = sqrt(2 aspect) z
     k, n = np.arange(size), 2 * np.arange(size)
-    radial = eval_laguerre(k[:, None], t / 2) * np.exp(-t / 4) / np.sqrt(np.pi)
-    norm = 0.25 * np.log(aspect / np.pi) - 0.5 * (n * np.log(2) + gammaln(n + 1))
-    axial = eval_hermite(n[:, None], xi / np.sqrt(2)) * np.exp(norm[:, None] - xi**2 / 4)
+    radial = scipy.special.eval_laguerre(k[:, None], t / 2) * np.exp(-t / 4) / np.sqrt(np.pi)
+    norm = 0.25 * np.log(aspect / np.pi) - 0.5 * (n * np.log(2) + scipy.special.gammaln(n + 1))
+    axial = scipy.special.eval_hermite(n[:, None], xi / np.sqrt(2)) * np.exp(norm[:, None] - xi**2 / 4)
     states = (radial[:, None, :, None] * axial[None, :, None, :]).reshape(size**2, -1)
     radial_weights = np.pi / 2 * radial_weights * np.exp(t)  # 2 pi rho d rho = pi / 2 dt
     axial_weights = axial_weights * np.exp(xi**2) / np.sqrt(2 * aspect)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-import scipy.linalg
+import scipy
 
 from nqs.exact.two_electron_dot import chebyshev
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse.linalg
+import scipy
 
 from nqs.exact.diagonalisation import Basis, matrix
 

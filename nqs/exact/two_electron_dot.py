@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-import scipy.linalg
+import scipy
 
 
 def chebyshev(n: int) -> tuple[np.ndarray, np.ndarray]:
