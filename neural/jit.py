@@ -121,6 +121,11 @@ class _Cache(FunctionCache):
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (*super()._index_key(sig, codegen), tuple(sorted(_foreign_sources.values())))
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Without the import of all of Numba's library, a quarter of a second, which only compiling needs, and does."""
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
     if not COMPILED:
