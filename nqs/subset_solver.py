@@ -30,7 +30,7 @@ MAX_CORRECTIONS = 6
 
 
 def pays(jacobian: object, shift: float) -> bool:
-    """Whether a subset is cheaper than the metric: 2 to 4 times as many samples as real parameters, and a large shift."""
+    """Whether a subset is cheaper: 2 to 4 times as many samples as parameters, which are real, and a large shift."""
     if not isinstance(jacobian, MachineJacobian) or np.iscomplexobj(jacobian.outer.right):
         return False
     (n, p), left, right = jacobian.shape, jacobian.outer.left, jacobian.outer.right

@@ -1,4 +1,4 @@
-"""The natural direction preconditioned by a subset of the samples, against dense solutions of the textbook equations."""
+"""The natural direction preconditioned by a subset of the samples, against dense solutions of the equations."""
 
 import numpy as np
 import pytest
