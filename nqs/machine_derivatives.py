@@ -41,23 +41,16 @@ class MachineJacobian:
         pairs = hidden**2 / 4 if np.iscomplexobj(t) else hidden**2 / 2
         self.metric_cost = n * width * (width + 1) / 2 * pairs
 
-    def table(self, v: np.ndarray) -> np.ndarray:
-        """Parameters as a matrix (i, j), where i = 0 and j = 0 stand for 1, with 0 in the corner."""
+    def matvec(self, v: np.ndarray) -> np.ndarray:
         table = np.zeros(self.table_shape, dtype=v.dtype)
         n_sites, n_hidden = self.table_shape[0] - 1, self.table_shape[1] - 1
         table[1:, 0], table[0, 1:] = v[:n_sites], v[n_sites : n_sites + n_hidden]
         table[1:, 1:] = v[n_sites + n_hidden :].reshape(n_sites, n_hidden)
-        return table
-
-    def vector(self, table: np.ndarray) -> np.ndarray:
-        """The inverse of ``table``."""
-        return np.concatenate([table[1:, 0], table[0, 1:], table[1:, 1:].ravel()])
-
-    def matvec(self, v: np.ndarray) -> np.ndarray:
-        return self.outer.matvec(self.table(v))
+        return self.outer.matvec(table)
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
-        return self.vector(self.outer.rmatvec(u).reshape(self.table_shape))
+        table = self.outer.rmatvec(u).reshape(self.table_shape)
+        return np.concatenate([table[1:, 0], table[0, 1:], table[1:, 1:].ravel()])
 
     def lower_gram(self, single: bool = False) -> np.ndarray:
         return self.outer.lower_gram(single)

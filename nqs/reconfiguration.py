@@ -13,8 +13,7 @@ parameters P:
     "iterations"   conjugate gradients, which need products with O and O^T only
 
 The Cholesky factors of large matrices are computed in single precision. They precondition conjugate gradients in double
-precision, which reach a relative error of 1e-10 in three or four iterations. Where "parameters" is the cheapest for a
-machine of spins, and the shift is no small one, a subset of the samples preconditions instead (``subset_solver``).
+precision, which reach a relative error of 1e-10 in three or four iterations.
 
 Sources: S. Sorella, Phys. Rev. B 64, 024512 (2001), eqs. (6)-(8); A. Chen and M. Heyl, Nat. Phys. 20, 1476 (2024),
 eq. (5), for the sample space; G. Goldshlager, N. Abrahamsen and L. Lin, J. Comput. Phys. 516, 113351 (2024): SPRING.
@@ -30,7 +29,6 @@ import numpy as np
 from neural.blas import all_blas_threads, one_blas_thread
 from neural.memory import keep_freed_memory
 from neural.optimizers import Schedule, State
-from nqs import subset_solver
 from nqs.complex_derivatives import as_complex, as_real
 from nqs.linear_solvers import Cholesky, Operator, conjugate_gradients
 from nqs.log_derivatives import Jacobian
@@ -42,7 +40,6 @@ LARGEST = 2**27  # numbers of a matrix, half a gigabyte in single precision, fro
 SINGLE = 0.5  # the time of a multiplication in single precision
 SINGLE_FROM = 512  # equations, for which single precision is worth its overhead
 PRECISE = 1e-10  # the relative error of solutions by Cholesky factors
-PRECISE_OF_A_SUBSET = 1e-8  # the residual, relative to the force, of solutions that a subset preconditions
 MAX_REFINEMENTS = 20
 
 
@@ -187,12 +184,6 @@ def solver_costs(jacobian: Jacobian) -> dict[str, float]:
 
 def _solve_parameters(centred: Centred, deviations: np.ndarray, shift: float) -> Solution:
     force = centred.rmatvec(deviations) / len(deviations)
-    if subset_solver.pays(centred.jacobian, shift):
-        direction, iterations, found = subset_solver.solve(
-            centred.jacobian, centred.metric(shift), force, shift, PRECISE_OF_A_SUBSET
-        )
-        if found:
-            return Solution(direction, "subset", iterations)
     is_pair = centred.jacobian.kind == "holomorphic"
 
     def inverse(single: bool) -> Operator:
