@@ -72,7 +72,7 @@ def _softplus_sums(theta: np.ndarray, means: np.ndarray, out: np.ndarray) -> Non
         out[row] = softplus_sum(theta[row], means)
 
 
-def _softplus_sum(theta: np.ndarray) -> np.ndarray:
+def softplus_of_rows(theta: np.ndarray) -> np.ndarray:
     """sum_j log(1 + e^theta_j) over the last axis, with one logarithm for CHUNK units."""
     if COMPILED and theta.ndim == 2:
         sums = np.empty(len(theta))
@@ -118,7 +118,7 @@ class _Machine:
 
     def log_sum(self, theta: np.ndarray) -> np.ndarray:
         """sum_j g(theta_j), the logarithm of a sum over all hidden configurations; shape (n_samples,)."""
-        return _softplus_sum(theta)
+        return softplus_of_rows(theta)
 
     def unit_means(self, theta: np.ndarray) -> np.ndarray:
         """g'(theta), the mean of a unit in the field theta; shape as theta."""
@@ -201,7 +201,7 @@ class SpinBoltzmann(_Machine, _Arrays):
 
     def log_sum(self, theta: np.ndarray) -> np.ndarray:
         """sum_j log(2 cosh theta_j) with log(2 cosh theta) = |theta| + log(1 + e^(-2 |theta|))."""
-        return np.abs(theta).sum(axis=-1) + _softplus_sum(-2.0 * np.abs(theta))
+        return np.abs(theta).sum(axis=-1) + softplus_of_rows(-2.0 * np.abs(theta))
 
     def unit_means(self, theta: np.ndarray) -> np.ndarray:
         """tanh(theta)."""

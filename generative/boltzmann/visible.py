@@ -18,6 +18,7 @@ import numpy as np
 
 from generative.datasets.dataset import check_configurations
 from montecarlo.estimates import Estimate
+from neural.boltzmann import softplus_of_rows
 from neural.optimizers import Adam, CosineDecay, Optimizer
 
 Array = np.ndarray
@@ -76,7 +77,7 @@ class BoltzmannMachine:
     def pseudo_log_likelihood(self, x: Any) -> Array:
         """sum_i log p(s_i | all others), shape (n,)."""
         s = check_configurations(x, self.n_visible, "spins").astype(np.float64)
-        return -np.logaddexp(0.0, -2.0 * s * (self.h + s @ self.J)).sum(axis=1)
+        return -softplus_of_rows(-2.0 * s * (self.h + s @ self.J))
 
     def sample(self, n: int, seed: Any, *, n_sweeps: int = 200) -> Array:
         """``n`` configurations (n, n_visible), each from ``n_sweeps`` sweeps of heat bath of a chain of its own."""
@@ -193,7 +194,7 @@ class BoltzmannMachine:
                 hessian = (x * (1 - means[:, i : i + 1] ** 2)).T @ x / n_rows + np.diag(penalty)
                 B[i, free] += _damped(np.linalg.lstsq(hessian, gradient, rcond=1e-12)[0])
                 largest = max(largest, float(np.abs(gradient).max()))
-            objective = -float(np.logaddexp(0.0, -2.0 * s * fields).sum(axis=1).mean())
+            objective = -float(softplus_of_rows(-2.0 * s * fields).mean())
             self.h, self.J = B[:, 0].copy(), 0.5 * (B[:, 1:] + B[:, 1:].T)
             yield Iteration(step, objective, largest)
             if largest < TOLERANCE:
