@@ -198,7 +198,8 @@ def draw(result: Any, figure: Any) -> None:
             points = result.samples["points"]
             column[0].plot(points[:, 0] / PERIOD, points[:, 1], "o", ms=4, color=ORANGE, label="ten points for g")
         column[0].set(title={"small": "Small angles", "full": "Full equation"}[name], ylabel="theta / rad")
-        column[0].legend(frameon=False, fontsize=8, loc="upper right")
+        column[0].margins(y=0.25)
+        column[0].legend(frameon=False, fontsize=8, loc="upper center", ncols=3)
         column[1].semilogy(t / PERIOD, np.abs(theta - truth) + 1e-12, color=BLUE)
         column[1].axhline(1e-3, color="black", linewidth=0.8, linestyle="--")
         column[1].set(xlabel="time / small-angle period", ylabel="error / rad", ylim=(1e-9, 1e-2))
