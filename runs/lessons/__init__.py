@@ -11,7 +11,7 @@ LESSONS = {
     "least-squares": ("runs.lessons.least_squares", "ordinary, ridge and lasso: closed forms, bias and variance"),
     "autodiff": ("runs.lessons.autodiff", "derivatives of programs, forwards and backwards"),
     "optimizers": ("runs.lessons.optimizers", "seven optimizers on valleys and digits, and vanishing gradients"),
-    "pendulum-fit": ("runs.lessons.pendulum_fit", "g from a pendulum, by one neuron"),
+    "pendulum-fit": ("runs.lessons.pendulum_fit", "gravity from a pendulum, by one neuron"),
     "gaussian-process": ("runs.lessons.gaussian_process", "an energy curve from noisy points, with its band"),
     "pca-autoencoder": ("runs.lessons.pca_autoencoder", "few numbers for spins, digits and frames"),
     "pendulum-pinn": (
