@@ -130,6 +130,13 @@ class IsingRBM(_OfBits):
             machine = machine._replace(visible_bias=np.zeros(self.n_visible), hidden_bias=np.zeros(self.n_hidden))
         return machine if self.shared is None else self.shared.average(machine)
 
+    @property
+    def parameter_groups(self) -> Array:
+        sizes = self.n_visible, self.n_hidden, self.n_visible * self.n_hidden
+        groups = [np.arange(size)[:, None] for size in sizes] if self.shared is None else self.shared.groups(sizes[1])
+        starts = np.cumsum([0, *sizes])
+        return np.concatenate([start + group for start, group in zip(starts, groups)][2 * self.symmetric :])
+
     def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Where weights are shared, the gradient is averaged before an optimizer sees the noise of each element."""
         gradient, chains = super().contrast(data, chains, k, rng)

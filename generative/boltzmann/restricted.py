@@ -25,7 +25,7 @@ from generative.boltzmann.sampling import sample
 from generative.boltzmann.training import Training
 from generative.datasets.dataset import check_configurations
 from neural.boltzmann import BinaryBoltzmann, GaussianBoltzmann, SpinBoltzmann
-from neural.parameters import flatten
+from neural.parameters import flatten, n_parameters
 
 Array = np.ndarray
 Machine = BinaryBoltzmann | SpinBoltzmann | GaussianBoltzmann
@@ -154,6 +154,11 @@ class RestrictedBoltzmannMachine:
         """
         h = self.draw_hidden(self.machine.angles(rows), rng)
         return float(np.mean((rows - self.visible_means(h)) ** 2)), self.estimate_pseudo_likelihood(rows, rng)
+
+    @property
+    def parameter_groups(self) -> Array:
+        """Indices of the parameters that are free, in groups of equal ones, shape (n_groups, n_equal)."""
+        return np.arange(n_parameters(self.machine))[:, None]
 
     def project(self, machine: Any) -> Any:
         """The nearest machine whose parameters are allowed."""

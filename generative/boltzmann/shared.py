@@ -41,6 +41,13 @@ class SharedWeights:
         groups = weights.reshape(len(weights), -1, len(self.permutations))
         return groups[self.permutations, :, self.element].mean(axis=0)
 
+    def groups(self, n_hidden: int) -> tuple[Array, Array, Array]:
+        """Which elements of a, of b and of W are equal: their flat indices, each of shape (n_groups, n)."""
+        n_visible, n = self.permutations.shape[1], len(self.permutations)
+        weights = np.arange(n_visible * n_hidden).reshape(n_visible, -1, n)
+        equal = weights[self.permutations, :, self.element]  # (n, n_visible, n_filters)
+        return self.permutations.T, np.arange(n_hidden).reshape(-1, n), equal.reshape(n, -1).T
+
     def average(self, machine: Any) -> Any:
         """The nearest machine, or gradient, that is invariant."""
         n = len(self.permutations)

@@ -22,6 +22,7 @@ import numpy as np
 
 from generative.boltzmann.bit_training import Descent
 from generative.boltzmann.likelihood import LogLikelihood
+from generative.boltzmann.natural import Coordinates, natural_gradient
 from generative.boltzmann.sampling import Tempering
 from neural.optimizers import GradientDescent, Momentum, Optimizer, Schedule, State
 from neural.parameters import flatten, n_parameters, unflatten
@@ -76,6 +77,7 @@ class Training(Iterator[Epoch]):
     optimizer : any of ``neural.optimizers`` instead; its l1 and l2 are the weight decay
     validation : configurations for the free-energy gap and the likelihood
     centred : see above
+    natural : damping of the natural gradient, see ``natural``; 0 for the plain one
     n_chains : of "pcd" and "pt", as many as a batch has rows unless given
     likelihood_every : epochs between two log-likelihoods; 0 for none
     seed : of batches and chains, that of the model unless given
@@ -98,6 +100,7 @@ class Training(Iterator[Epoch]):
         optimizer: Optimizer | None = None,
         validation: Any = None,
         centred: bool = False,
+        natural: float = 0.0,
         n_chains: int | None = None,
         likelihood_every: int = 0,
         seed: int | None = None,
@@ -108,12 +111,15 @@ class Training(Iterator[Epoch]):
         for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"expected {name} >= 1, got {value}")
+        if natural and (centred or natural < 0 or not hasattr(model, "parameter_groups")):
+            raise ValueError(f"expected natural > 0, a restricted machine and centred=False, got {natural}, {model!r}")
         x = model.check(train, "training data")
         self.model, self.rows = model, model.encode(x)
         self.validation = None if validation is None else model.check(validation, "validation data").astype(np.float64)
         self.method, self.k, self.n_epochs, self.batch_size = method, k, n_epochs, batch_size
         self.optimizer = optimizer or GradientDescent(learning_rate)
         self.centred, self.likelihood_every = centred, likelihood_every
+        self.natural, self.coordinates = natural, Coordinates(model.parameter_groups) if natural else None
         self.seed = model.seed if seed is None else seed
         self.epoch = 0
         self._start(x, sizes["n_chains"])
@@ -148,12 +154,15 @@ class Training(Iterator[Epoch]):
         """One pass through the data: the mean norm of the gradient, and the correlation of the chains."""
         order = rng.permutation(len(self.rows))
         starts = range(0, len(order), self.batch_size)
-        if self.compiled:
+        if self.compiled and self.coordinates is None:
             return self._compiled_pass(order, len(starts), rng)
         total, before, after = 0.0, self.chains, self.chains
         for start in starts:
             data = self.rows[order[start : start + self.batch_size]]
             before, gradient, after = self._gradient(data, rng)
+            if self.coordinates is not None:
+                slopes = self.coordinates.slopes(self.model.machine.gradients(self.model.decode(after)))
+                gradient = natural_gradient(gradient, slopes, self.coordinates, self.natural)
             total += self._update(gradient, data)
         return total / len(starts), _correlation(self.model.decode(before), self.model.decode(after))
 

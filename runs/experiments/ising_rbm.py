@@ -23,10 +23,11 @@ class IsingRBMSettings(Settings):
     n_hidden: int | None = Field(None, ge=1, le=100_000, description="hidden units; one for each site if not given")
     translations: bool = Field(True, description="groups of hidden units share their weights, moved to every site")
     method: Literal["cd", "pcd", "pt"] = Field("pcd", description="where the samples of the model come from")
-    k: int = Field(3, ge=1, description="Gibbs steps for each update")
-    n_epochs: int = Field(50, ge=0, description="passes through the data")
-    batch_size: int = Field(100, ge=1, description="configurations for each update")
-    learning_rate: float = Field(0.003, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
+    k: int = Field(5, ge=1, description="Gibbs steps for each update")
+    n_epochs: int = Field(6, ge=0, description="passes through the data")
+    batch_size: int = Field(500, ge=1, description="configurations for each update, and chains")
+    natural: float = Field(0.01, ge=0, le=1e6, description="damping of the natural gradient; 0 for plain Adam")
+    learning_rate: float = Field(0.4, gt=0, allow_inf_nan=False, description="falls to 0 along a cosine")
     n_measure: int = Field(20_000, ge=100, description="samples of the final comparison")
 
 
@@ -36,7 +37,7 @@ class IsingRBMRun:
     def __init__(self, settings: IsingRBMSettings) -> None:
         from generative import IsingRBM, datasets
         from montecarlo.lattices import Square
-        from neural.optimizers import Adam, CosineDecay
+        from neural.optimizers import Adam, CosineDecay, GradientDescent
 
         self.settings = settings
         sites = settings.size**2
@@ -57,13 +58,15 @@ class IsingRBMRun:
             permutations=Square(settings.size).translations if settings.translations else None,
         )
         n_updates = max(1, settings.n_epochs * -(-len(self.data.train) // settings.batch_size))
+        rate = CosineDecay(settings.learning_rate, n_updates)
         self.fit: Any = self.model.fit(
             self.data.train,
             method=settings.method,
             k=settings.k,
             n_epochs=max(1, settings.n_epochs),
             batch_size=settings.batch_size,
-            optimizer=Adam(CosineDecay(settings.learning_rate, n_updates)),
+            optimizer=GradientDescent(rate) if settings.natural else Adam(rate),
+            natural=settings.natural,
             validation=self.data.test,
         )
         self.measured: dict[str, Measurement] = {}
