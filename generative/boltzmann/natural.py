@@ -1,6 +1,9 @@
 """The natural gradient: steps measured by how far the distribution moves, not the parameters.
 
-    (S + lambda) d = g,     S = <dF dF^T> - <dF> <dF>^T over the chains of the model
+    (S + lambda) d = g,     S = <dF dF^T> - <dF> <dF>^T
+
+S is taken over the data of the batch, to which the model comes close. Over the chains, which remember, S and g err
+together: where chains happen to be ordered, S is small and the step to disorder long, so that steps do not cancel.
 
 The distance of p(v) at parameters w and at w + e d is e^2 d^T S d / 2, a Kullback-Leibler divergence in nats. Plain
 gradients are slow where directions differ in it by orders of magnitude, as in Ising models at their critical point: the
@@ -40,7 +43,7 @@ class Coordinates:
 
 
 def natural_gradient(gradient: Array, slopes: Array, coordinates: Coordinates, damping: float) -> Array:
-    """d for the ``gradient`` (n_parameters,) and the ``slopes`` dF (n_chains, n_coordinates) of the model's chains.
+    """d for the ``gradient`` (n_parameters,) and the ``slopes`` dF (n, n_coordinates) of n configurations.
 
     damping : lambda as a part of 1 + the mean diagonal element of S
     """

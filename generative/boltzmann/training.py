@@ -111,8 +111,8 @@ class Training(Iterator[Epoch]):
         for name, value in sizes.items():
             if value < 1:
                 raise ValueError(f"expected {name} >= 1, got {value}")
-        if natural and (centred or natural < 0 or not hasattr(model, "parameter_groups")):
-            raise ValueError(f"expected natural > 0, a restricted machine and centred=False, got {natural}, {model!r}")
+        if natural and (centred or not 0 < natural < math.inf):
+            raise ValueError(f"expected natural > 0 and centred=False, got {natural} and {centred}")
         x = model.check(train, "training data")
         self.model, self.rows = model, model.encode(x)
         self.validation = None if validation is None else model.check(validation, "validation data").astype(np.float64)
@@ -161,7 +161,7 @@ class Training(Iterator[Epoch]):
             data = self.rows[order[start : start + self.batch_size]]
             before, gradient, after = self._gradient(data, rng)
             if self.coordinates is not None:
-                slopes = self.coordinates.slopes(self.model.machine.gradients(self.model.decode(after)))
+                slopes = self.coordinates.slopes(self.model.machine.gradients(self.model.decode(data)))
                 gradient = natural_gradient(gradient, slopes, self.coordinates, self.natural)
             total += self._update(gradient, data)
         return total / len(starts), _correlation(self.model.decode(before), self.model.decode(after))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from generative import BernoulliRBM, DeepBoltzmannMachine, IsingRBM
+from generative import BernoulliRBM, IsingRBM
 from generative.boltzmann.natural import Coordinates, natural_gradient
 from montecarlo.lattices import Square
 from neural.optimizers import CosineDecay
@@ -40,11 +40,11 @@ def test_slopes_are_derivatives_along_the_coordinates():
 
 
 @pytest.mark.interpreted
-@pytest.mark.parametrize("n_chains", [6, 40])
-def test_the_direction_solves_its_equation(n_chains):
-    """With fewer chains than coordinates, and with more."""
+@pytest.mark.parametrize("n_rows", [6, 40])
+def test_the_direction_solves_its_equation(n_rows):
+    """With fewer rows than coordinates, and with more."""
     rng = np.random.default_rng(2)
-    slopes, gradient, damping = rng.normal(size=(n_chains, 15)), 0.05 * rng.normal(size=15), 0.2
+    slopes, gradient, damping = rng.normal(size=(n_rows, 15)), 0.05 * rng.normal(size=15), 0.2
     S = np.cov(slopes.T, bias=True)
     expected = np.linalg.solve(S + damping * (1 + np.trace(S) / 15) * np.eye(15), gradient)
     found = natural_gradient(gradient, slopes, Coordinates(np.arange(15)[:, None]), damping)
@@ -82,8 +82,3 @@ def test_a_critical_lattice_is_learned_in_a_hundred_updates():
 def test_wrong_options(options):
     with pytest.raises(ValueError, match="expected natural > 0"):
         BernoulliRBM(4, 2, seed=0).fit(np.eye(4), **options)
-
-
-def test_deep_machines_have_no_natural_gradient():
-    with pytest.raises(ValueError, match="a restricted machine"):
-        DeepBoltzmannMachine(4, (3, 2), seed=0).fit(np.eye(4), natural=0.1)
