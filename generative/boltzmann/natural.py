@@ -2,8 +2,9 @@
 
     (S + lambda) d = g,     S = <dF dF^T> - <dF> <dF>^T
 
-S is taken over the data of the batch, to which the model comes close. Over the chains, which remember, S and g err
-together: where chains happen to be ordered, S is small and the step to disorder long, so that steps do not cancel.
+S is taken over the batch before, whose errors are not those of g: over the same batch, or over the chains, both err
+together (S is small where spins happen to be ordered, and the step to order long), and the model ends too cold or too
+hot.
 
 The distance of p(v) at parameters w and at w + e d is e^2 d^T S d / 2, a Kullback-Leibler divergence in nats. Plain
 gradients are slow where directions differ in it by orders of magnitude, as in Ising models at their critical point: the

@@ -156,13 +156,13 @@ class Training(Iterator[Epoch]):
         starts = range(0, len(order), self.batch_size)
         if self.compiled and self.coordinates is None:
             return self._compiled_pass(order, len(starts), rng)
-        total, before, after = 0.0, self.chains, self.chains
+        total, before, after, last = 0.0, self.chains, self.chains, self.rows[order[: self.batch_size]]
         for start in starts:
             data = self.rows[order[start : start + self.batch_size]]
             before, gradient, after = self._gradient(data, rng)
             if self.coordinates is not None:
-                slopes = self.coordinates.slopes(self.model.machine.gradients(self.model.decode(data)))
-                gradient = natural_gradient(gradient, slopes, self.coordinates, self.natural)
+                slopes = self.coordinates.slopes(self.model.machine.gradients(self.model.decode(last)))
+                gradient, last = natural_gradient(gradient, slopes, self.coordinates, self.natural), data
             total += self._update(gradient, data)
         return total / len(starts), _correlation(self.model.decode(before), self.model.decode(after))
 
