@@ -23,9 +23,9 @@ class PhaseTransition(LessonSettings):
     near the transition. In between, its mean answer <y>(T) falls through 1/2 at a temperature T*(L). There it has to
     judge by the magnetisation, which depends on (T - T_c) L^(1 / nu) with nu = 1, so that T*(L) = T_c + a / L. At 1/2
     the magnetisation is about the same for all sizes, while at T_c it falls as L^(-1 / 8), so that a still drifts:
-    T_c + a / L + b / L^2 goes through all T* and ends at T_c = 2 / log(1 + sqrt 2) = 2.269. The straight line has a
-    bar four times as short, and misses. First weights that begin small make networks of all sizes learn alike. Errors
-    come from networks with seeds and data of their own.
+    T_c + a / L + b / L^2 goes through all T* and ends near T_c = 2 / log(1 + sqrt 2) = 2.269. Its bar is statistical,
+    from networks with seeds and data of their own; what is left of the drift, about -0.01 for magnetisations of one
+    half at 1/2, is not in it. First weights that begin small make networks of all sizes learn alike.
 
     Source: J. Carrasquilla, R. G. Melko, Nature Physics 13, 431 (2017); L. Onsager, Phys. Rev. 65, 117 (1944).
     """
