@@ -11,64 +11,70 @@ from .lesson import Finding, LessonSettings, Outcome, Records, lesson
 
 T_C = 2 / np.log(1 + np.sqrt(2))
 ORDERED, DISORDERED = (1.0, 1.2, 1.4, 1.6), (20.0, 30.0, 50.0, 100.0)  # temperatures to learn from, in units of J
+TEMPERATURES = np.linspace(2.18, 2.46, 15)  # to ask about: where mean answers fall
 N_CHAINS = 20
 SMALL = 0.1  # of the first weights, in units of the usual ones
 
 
 class PhaseTransition(LessonSettings):
-    """The critical temperature of the Ising model from where a network is unsure.
+    """The critical temperature of the Ising model from where networks are unsure.
 
-    A network learns y(spins) = 1 for order and 0 for disorder by squared errors, whose minimum is the probability of
-    order. Its configurations of L x L spins are deep in both phases, at T from 1.0 to 1.6 and from 20 to 100, nowhere
-    near the transition. In between, its mean answer <y>(T) falls through 1/2 at a temperature T*(L). There it has to
-    judge by the magnetisation, which depends on (T - T_c) L^(1 / nu) with nu = 1, so that T*(L) = T_c + a / L. At 1/2
-    the magnetisation is about the same for all sizes, while at T_c it falls as L^(-1 / 8), so that a still drifts:
-    T_c + a / L + b / L^2 goes through all T* and ends near T_c = 2 / log(1 + sqrt 2) = 2.269. Its bar is statistical,
-    from networks with seeds and data of their own; what is left of the drift, about -0.01 for magnetisations of one
-    half at 1/2, is not in it. First weights that begin small make networks of all sizes learn alike.
+    A network learns y(spins) = 1 for order and 0 for disorder by squared errors. Its configurations of L x L spins are
+    deep in both phases, at T from 1.0 to 1.6 and from 20 to 100, nowhere near the transition. In between, y becomes an
+    order parameter close to |m|, and how unsure the network is shows in the scatter of its answers,
 
-    Source: J. Carrasquilla, R. G. Melko, Nature Physics 13, 431 (2017); L. Onsager, Phys. Rev. 65, 117 (1944).
+        U_L(T) = (<y^2> - <y>^2) / <y>^2
+
+    U has no dimension, so that in finite-size scaling it depends on (T - T_c) L only, and the curves of all sizes cross
+    at T_c. They do so for |m|; but y vanishes where |m| is as small as in disorder, about 1 / L, which beside
+    |m| ~ L^(-1 / 8) is a correction of L^(-7 / 8). So two sizes L < L' cross at
+
+        T = T_c + a h,    h = (L^(-7 / 8) - L'^(-7 / 8)) / (L' - L)
+
+    The estimate is the crossing of the two largest sizes. Its error is that of the mean over networks, each with data
+    and a seed of its own, and as much as the line through the last two crossings would move it on the way to h = 0.
+    The exact value is 2 / log(1 + sqrt 2) = 2.269.
+
+    Source: J. Carrasquilla, R. G. Melko, Nature Physics 13, 431 (2017); L. Onsager, Phys. Rev. 65, 117 (1944); for
+    crossings K. Binder, Z. Phys. B 43, 119 (1981).
     """
 
     QUICK: ClassVar = {"sizes": (4, 8), "n_samples": 40, "n_networks": 2, "n_epochs": 2}
 
     sizes: tuple[int, ...] = Field((8, 16, 32), min_length=2, description="sides of the lattices, rising")
     n_samples: int = Field(600, ge=20, description="configurations at each temperature and for each network")
-    n_networks: int = Field(8, ge=2, description="networks, each with data and a seed of its own")
+    n_networks: int = Field(16, ge=2, description="networks, each with data and a seed of its own")
     n_epochs: int = Field(10, ge=1, description="passes through the training data")
     n_hidden: int = Field(64, ge=1, le=10_000, description="hidden units")
 
 
 def learn(settings: PhaseTransition) -> Records:
-    """Every network of every size, then the curve through T*(1 / L)."""
-    crossings = np.empty((len(settings.sizes), settings.n_networks))
-    curves = []
+    """Every network of every size, then the crossings of their scatter and where these lead."""
+    shape = (len(settings.sizes), settings.n_networks)
+    means, scatters = np.empty((2, *shape, len(TEMPERATURES)))
     for i, size in enumerate(settings.sizes):
         data = spins(size, ORDERED + DISORDERED, settings, settings.seed)
         networks = []
         for k, x in enumerate(data.swapaxes(0, 1)):
             loss, network = trained(x, settings, settings.seed + k)
             networks.append(network)
-            done = 1 + k + i * settings.n_networks
-            yield Progress(done, crossings.size, {"size": size, "loss": loss})
-        temperatures = 2.25 + np.arange(0, 5, 0.5) / size
-        answers = np.array([answer(networks, size, t, settings) for t in temperatures]).T
-        crossings[i] = [falls_through_half(temperatures, p) for p in answers]
-        curves.append(np.array([temperatures, answers.mean(axis=0)]))
-    mean = crossings.mean(axis=1)
-    error = np.maximum(crossings.std(axis=1, ddof=1) / np.sqrt(settings.n_networks), 1e-4)
-    inverse = 1 / np.array(settings.sizes)
-    t_c, t_c_error, coefficients = limit(inverse, mean, error, min(2, len(mean) - 1))
-    straight, straight_error, _ = limit(inverse, mean, error, 1)
-    findings = {
-        "critical_temperature": Finding(t_c, T_C, error=t_c_error, unit="J / k_B"),
-        "by_straight_line": Finding(straight, error=straight_error, unit="J / k_B"),
-    }
-    findings |= {
-        f"crossing_{size}": Finding(value, error=float(e)) for size, value, e in zip(settings.sizes, mean, error)
-    }
-    arrays = {"crossings": mean, "errors": error, "coefficients": coefficients, "curves": np.array(curves)}
-    return Outcome(findings, arrays)
+            yield Progress(1 + k + i * shape[1], shape[0] * shape[1], {"size": size, "loss": loss})
+        means[i], scatters[i] = answers(networks, size, settings)
+    h, crossings = crossings_of(np.array(settings.sizes, dtype=float), scatters)
+    statistical = _error(crossings)
+    remaining = abs(limit(h, crossings.mean(axis=1)) - crossings[-1].mean()) if len(h) > 1 else 0.0
+    error = float(np.hypot(statistical[-1], remaining))
+    t_c = Finding(float(crossings[-1].mean()), T_C, error=error, unit="J / k_B")
+    findings = {"critical_temperature": t_c}
+    for a, b, x, e in zip(settings.sizes, settings.sizes[1:], crossings, statistical):
+        findings[f"crossing_{a}_{b}"] = Finding(float(x.mean()), error=float(e), unit="J / k_B")
+    averages = {"means": means.mean(axis=1), "scatters": scatters.mean(axis=1), "crossings": crossings.mean(axis=1)}
+    return Outcome(findings, {"temperatures": TEMPERATURES, "h": h, "errors": statistical, **averages})
+
+
+def _error(values: np.ndarray) -> np.ndarray:
+    """Of the mean over networks, the last axis."""
+    return values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1])
 
 
 def spins(size: int, temperatures: tuple[float, ...], settings: PhaseTransition, seed: int) -> np.ndarray:
@@ -97,28 +103,38 @@ def trained(x: np.ndarray, settings: PhaseTransition, seed: int) -> tuple[float,
     return last.loss, last.model
 
 
-def answer(networks: list[Any], size: int, temperature: float, settings: PhaseTransition) -> list[float]:
-    """<y> of every network for configurations of its own at a temperature."""
-    seed = settings.seed + round(1e4 * temperature)
-    data = spins(size, (float(temperature),), settings, seed)[0]
-    return [float(np.mean(net(x.astype(np.float64)))) for net, x in zip(networks, data)]
+def answers(networks: list[Any], size: int, settings: PhaseTransition) -> tuple[np.ndarray, np.ndarray]:
+    """<y> and its scatter U of every network (network, temperature), for configurations of its own."""
+    seed = settings.seed + 1_000_000
+    data = spins(size, tuple(TEMPERATURES.tolist()), settings, seed).swapaxes(0, 1)
+    y = np.array([[net(x.astype(np.float64))[:, 0] for x in each] for net, each in zip(networks, data)])
+    return y.mean(axis=-1), y.var(axis=-1) / y.mean(axis=-1) ** 2
 
 
-def falls_through_half(temperatures: np.ndarray, p: np.ndarray) -> float:
-    """Where the answers, interpolated, are 1/2; the end of the range if they never are."""
-    below = np.flatnonzero(p < 0.5)
-    if len(below) == 0 or below[0] == 0:
-        return float(temperatures[-1 if len(below) == 0 else 0])
-    i = below[0]
-    return float(temperatures[i - 1] + (p[i - 1] - 0.5) / (p[i - 1] - p[i]) * (temperatures[i] - temperatures[i - 1]))
+def crossings_of(sizes: np.ndarray, scatters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """h of every two neighbours (pair,), and where their scatters (size, network, temperature) cross (pair, network).
+
+    For every network log U is a cubic of T.
+    """
+    small = sizes ** (-7 / 8)
+    h = (small[:-1] - small[1:]) / np.diff(sizes)
+    t = np.linspace(TEMPERATURES[0], TEMPERATURES[-1], 1001)
+    curves = np.array([[np.polyval(np.polyfit(TEMPERATURES, u, 3), t) for u in each] for each in np.log(scatters)])
+    return h, np.array([[_zero(t, d) for d in each] for each in np.diff(curves, axis=0)])
 
 
-def limit(x: np.ndarray, y: np.ndarray, error: np.ndarray, degree: int) -> tuple[float, float, np.ndarray]:
-    """Value at x = 0 of the weighted polynomial, its error, and the coefficients of 1, x, x^2 ..."""
-    X = np.vander(x, degree + 1, increasing=True) / error[:, None]
-    covariance = np.linalg.inv(X.T @ X)
-    coefficients = covariance @ X.T @ (y / error)
-    return float(coefficients[0]), float(np.sqrt(covariance[0, 0])), coefficients
+def _zero(t: np.ndarray, f: np.ndarray) -> float:
+    """Where f last rises through 0; the end of the range that it points to if it never does."""
+    up = np.flatnonzero((f[:-1] < 0) & (f[1:] >= 0))
+    if len(up) == 0:
+        return float(t[-1] if f[-1] < 0 else t[0])
+    return float(t[up[-1]])
+
+
+def limit(h: np.ndarray, crossings: np.ndarray) -> float:
+    """The value at h = 0 of the line through the last two crossings."""
+    (h1, h2), (t1, t2) = h[-2:], crossings[-2:]
+    return float(t2 - h2 * (t1 - t2) / (h1 - h2))
 
 
 def draw(result: Any, figure: Any) -> None:
@@ -126,21 +142,21 @@ def draw(result: Any, figure: Any) -> None:
     figure.set_size_inches(10, 4)
     left, right = figure.subplots(1, 2)
     s, sizes = result.samples, np.array(result.config["sizes"])
-    for size, (t, p), colour in zip(sizes, s["curves"], COLOURS):
-        left.plot(t, p, "o-", ms=3, color=colour, label=f"L = {size}")
+    t = s["temperatures"][:]
+    for size, mean, scatter, colour in zip(sizes, s["means"], s["scatters"], COLOURS):
+        left.plot(t, scatter, "o-", ms=3, color=colour, label=f"L = {size}")
+        left.plot(t, mean, ":", color=colour)
     left.axvline(T_C, color="black", linewidth=0.8, linestyle="--")
-    left.axhline(0.5, color="black", linewidth=0.8)
-    left.set(xlabel="temperature / J", ylabel="mean answer", title="Answers of the networks")
+    left.set(xlabel="temperature / J", ylabel="scatter U; mean answer, dotted", yscale="log", title="Answers")
     left.legend(frameon=False)
-    x = np.linspace(0, 1 / sizes.min())
-    for size, value, error, colour in zip(sizes, s["crossings"], s["errors"], COLOURS):
-        right.errorbar(1 / size, value, error, fmt="o", color=colour)
-    right.plot(x, np.polyval(s["coefficients"][::-1], x), color=GREY, zorder=0)
+    h, crossings, found = s["h"][:], s["crossings"][:], result.measurement["critical_temperature"].estimate
+    right.errorbar(h, crossings, s["errors"][:], fmt="o", color=COLOURS[0])
+    if len(h) > 1:
+        right.plot([0, *h[-2:]], [limit(h, crossings), *crossings[-2:]], color=GREY, zorder=0)
     right.axhline(T_C, color="black", linewidth=0.8, linestyle="--")
-    found = result.measurement["critical_temperature"].estimate
-    right.errorbar(0, found.mean, found.error, fmt="o", color="black", capsize=3)
-    right.text(1 / sizes.min(), T_C, "exact", va="bottom", ha="right", fontsize=9)
-    right.set(xlabel="1 / L", ylabel="T*(L)", title=f"T_c = {found}")
+    right.errorbar(0, found.mean, found.error, fmt="s", color="black", capsize=3)
+    right.text(h.max(), T_C, "exact", va="bottom", ha="right", fontsize=9)
+    right.set(xlabel="h", ylabel="crossing of two sizes", title=f"T_c = {found}")
 
 
 EXPERIMENT = lesson("phase-transition", PhaseTransition, learn, draw)

@@ -225,30 +225,15 @@ def test_hits_of_a_track_lie_on_the_track_and_all_its_edges_are_candidates():
         assert np.all(radii[:, 0] < radii[:, 1])
 
 
-def test_where_the_answers_fall_through_one_half():
-    from runs.lessons.phase_transition import falls_through_half, limit
+def test_crossings_of_scatters_with_a_correction_lie_on_a_line_to_the_critical_temperature():
+    from runs.lessons.phase_transition import TEMPERATURES, crossings_of, limit
 
-    t = np.array([2.0, 2.2, 2.4])
-    assert falls_through_half(t, np.array([0.9, 0.7, 0.3])) == pytest.approx(2.3)
-    assert falls_through_half(t, np.ones(3)) == 2.4
-    x = np.array([0.125, 0.0625, 0.03125])
-    for degree in (1, 2):
-        value, _, coefficients = limit(x, 2.269 + 0.5 * x, np.full(3, 0.01), degree)
-        assert value == coefficients[0] == pytest.approx(2.269)
-        assert coefficients[1] == pytest.approx(0.5)
-
-
-@pytest.mark.parametrize("degree", [1, 2])
-def test_the_error_of_the_critical_temperature_covers_it(degree):
-    """Over many noisy crossings on the curve, the bar of the value at 1 / L = 0 covers the truth in 68 % of them."""
-    from runs.lessons.phase_transition import limit
-
-    rng = np.random.default_rng(1)
-    x, error = 1 / np.array([8, 16, 32]), np.array([0.006, 0.004, 0.002])
-    truth = 2.269 + 1.4 * x + (degree - 1) * x**2
-    fits = [limit(x, truth + error * rng.normal(size=3), error, degree) for _ in range(2000)]
-    covered = np.mean([abs(value - 2.269) < bar for value, bar, _ in fits])
-    assert abs(covered - 0.6827) < 4 * np.sqrt(0.6827 * 0.3173 / 2000)
+    sizes, t_c = np.array([8.0, 16.0, 32.0]), 2.3
+    for correction in (0.0, 0.8):
+        logs = -2 + 0.3 * sizes[:, None] * (TEMPERATURES - t_c) + correction * sizes[:, None] ** (-7 / 8)
+        h, crossings = crossings_of(sizes, np.exp(logs)[:, None])
+        np.testing.assert_allclose(crossings[:, 0], t_c + correction / 0.3 * h, atol=3e-4)  # the step of the search
+        assert limit(h, crossings[:, 0]) == pytest.approx(t_c, abs=1e-3)
 
 
 def test_networks_of_the_transition_learn_from_their_own_spins():
