@@ -68,7 +68,7 @@ def parts_of_a_step(vmc: Any, repeats: int) -> dict[str, float]:
     calls = {
         "step_s": lambda: next(vmc.steps(1)),
         "sampling_s": lambda: vmc.chains.run(vmc.psi, nothing, n),
-        "sampling_and_energies_s": lambda: vmc._sample(n, rows=True),
+        "sampling_and_energies_s": lambda: recorded(vmc),
         "solve_s": lambda: vmc.optimizer.step(vmc.psi.parameters, o, energies, vmc.optimizer_state),
     }
     times = {name: seconds(call, repeats)["median"] for name, call in calls.items()}
@@ -76,12 +76,19 @@ def parts_of_a_step(vmc: Any, repeats: int) -> dict[str, float]:
     return times | shares_of_peak(vmc, o, times["solve_s"], repeats)
 
 
+def recorded(vmc: Any) -> LocalEnergy:
+    """The local energies and log-derivatives of the samples of one step."""
+    observer = LocalEnergy.for_chains(vmc.system, vmc.psi, len(vmc.chains), vmc.samples_per_chain, rows=True)
+    vmc.chains.run(vmc.psi, observer, vmc.samples_per_chain)
+    return observer
+
+
 def log_derivatives(vmc: Any) -> tuple[Jacobian, np.ndarray]:
-    recorded, _ = vmc._sample(vmc.samples_per_chain, rows=True)
-    energies = recorded.energies.ravel()
+    found = recorded(vmc)
+    energies = found.energies.ravel()
     if vmc.psi.is_complex:
-        energies = energies + 1j * recorded.imaginary.ravel()
-    return jacobian(vmc.psi, recorded.rows.reshape(-1, row_size(vmc.psi))), energies
+        energies = energies + 1j * found.imaginary.ravel()
+    return jacobian(vmc.psi, found.rows.reshape(-1, row_size(vmc.psi))), energies
 
 
 def shares_of_peak(vmc: Any, o: Jacobian, solve: float, repeats: int) -> dict[str, float]:

@@ -68,7 +68,7 @@ class Epoch(NamedTuple):
 
 
 class Training(Iterator[Epoch]):
-    """The training of one model; each ``next`` is an epoch, after which ``state`` can be saved.
+    """The training of one model; each ``next`` is ``record_every`` epochs, after which ``state`` can be saved.
 
     train : configurations, shape (n, n_visible)
     method, k : "cd", "pcd" or "pt", and Gibbs steps for each update
@@ -80,6 +80,7 @@ class Training(Iterator[Epoch]):
     natural : damping of the natural gradient, see ``natural``; 0 for the plain one
     n_chains : of "pcd" and "pt", as many as a batch has rows unless given
     likelihood_every : epochs between two log-likelihoods; 0 for none
+    record_every : epochs between two records, which take no part in the training; the last epoch has one, too
     seed : of batches and chains, that of the model unless given
 
     A model that was never trained starts with the visible biases of the mean of the data.
@@ -103,12 +104,13 @@ class Training(Iterator[Epoch]):
         natural: float = 0.0,
         n_chains: int | None = None,
         likelihood_every: int = 0,
+        record_every: int = 1,
         seed: int | None = None,
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"expected method {', '.join(METHODS)}, got {method!r}")
         sizes = dict(k=k, n_epochs=n_epochs, batch_size=batch_size, n_chains=n_chains or batch_size)
-        for name, value in sizes.items():
+        for name, value in (sizes | {"record_every": record_every}).items():
             if value < 1:
                 raise ValueError(f"expected {name} >= 1, got {value}")
         if natural and (centred or not 0 < natural < math.inf):
@@ -118,7 +120,7 @@ class Training(Iterator[Epoch]):
         self.validation = None if validation is None else model.check(validation, "validation data").astype(np.float64)
         self.method, self.k, self.n_epochs, self.batch_size = method, k, n_epochs, batch_size
         self.optimizer = optimizer or GradientDescent(learning_rate)
-        self.centred, self.likelihood_every = centred, likelihood_every
+        self.centred, self.likelihood_every, self.record_every = centred, likelihood_every, record_every
         self.natural, self.coordinates = natural, Coordinates(model.parameter_groups) if natural else None
         self.seed = model.seed if seed is None else seed
         self.epoch = 0
@@ -143,15 +145,17 @@ class Training(Iterator[Epoch]):
         if self.epoch >= self.n_epochs:
             raise StopIteration
         began = time.perf_counter()
-        self.epoch += 1
-        rng = np.random.Generator(np.random.SFC64([self.seed, self.epoch]))
         with np.errstate(over="ignore", invalid="ignore"):  # the error says more than a warning
-            norm, correlation = self._pass(rng)
-            record = self._record(norm, correlation, rng, began)
-        return record
+            while True:
+                self.epoch += 1
+                rng = np.random.Generator(np.random.SFC64([self.seed, self.epoch]))
+                norm, before, after = self._pass(rng)
+                if self.epoch % self.record_every == 0 or self.epoch == self.n_epochs:
+                    correlation = _correlation(self.model.decode(before), self.model.decode(after))
+                    return self._record(norm, correlation, rng, began)
 
-    def _pass(self, rng: np.random.Generator) -> tuple[float, float]:
-        """One pass through the data: the mean norm of the gradient, and the correlation of the chains."""
+    def _pass(self, rng: np.random.Generator) -> tuple[float, Array, Array]:
+        """One pass through the data: the mean norm of the gradient, and the chains around the last update."""
         order = rng.permutation(len(self.rows))
         starts = range(0, len(order), self.batch_size)
         if self.compiled and self.coordinates is None:
@@ -164,7 +168,7 @@ class Training(Iterator[Epoch]):
                 slopes = self.coordinates.slopes(self.model.machine.gradients(self.model.decode(last)))
                 gradient, last = natural_gradient(gradient, slopes, self.coordinates, self.natural), data
             total += self._update(gradient, data)
-        return total / len(starts), _correlation(self.model.decode(before), self.model.decode(after))
+        return total / len(starts), before, after
 
     @property
     def compiled(self) -> bool:
@@ -172,7 +176,7 @@ class Training(Iterator[Epoch]):
         plain = type(self.optimizer) in (GradientDescent, Momentum) and not (self.optimizer.l1 or self.optimizer.l2)
         return plain and self.method != "pt" and hasattr(self.model, "descend")
 
-    def _compiled_pass(self, order: Array, n_batches: int, rng: np.random.Generator) -> tuple[float, float]:
+    def _compiled_pass(self, order: Array, n_batches: int, rng: np.random.Generator) -> tuple[float, Array, Array]:
         descent, chains = self._descent(n_batches), None if self.method == "cd" else self.chains
         norm, before, after = self.model.descend(self.rows, (order, self.batch_size), descent, self.k, chains, rng)
         self._check(norm)
@@ -182,7 +186,7 @@ class Training(Iterator[Epoch]):
             self.hidden_mean = descent.hidden_mean
         if self.method != "cd":
             self.chains = after
-        return norm, _correlation(self.model.decode(before), self.model.decode(after))
+        return norm, before, after
 
     def _descent(self, n_batches: int) -> Descent:
         """What the kernel of a pass needs; without ``centred``, units are measured from 0."""

@@ -51,6 +51,7 @@ class PendulumSINDy(LessonSettings):
     batch_size: int = Field(64, ge=1, description="frames for each update")
     learning_rate: float = Field(5e-3, gt=0, le=1, description="of Adam; falls to 0 along a cosine from 60 % on")
     width: int = Field(64, ge=2, le=1000, description="of the outer hidden layers; the inner ones have half of it")
+    threads: int = Field(1, ge=1, le=1024, description="of the small products, which more threads make slower")
 
 
 def rate(settings: PendulumSINDy) -> Any:

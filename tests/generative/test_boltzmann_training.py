@@ -179,6 +179,19 @@ def test_records_show_what_happens():
     assert "pseudo-likelihood" in str(records[0])
 
 
+@pytest.mark.parametrize("method", ["cd", "pcd"])
+def test_rare_records_are_those_of_every_epoch(method):
+    x = np.random.default_rng(0).integers(0, 2, (50, 6)).astype(float)
+    every, third = (BernoulliRBM(6, 4, seed=0) for _ in range(2))
+    options: Any = dict(method=method, n_epochs=8, batch_size=20, learning_rate=0.1)
+    records = {record.epoch: record for record in every.fit(x, **options)}
+    for record in third.fit(x, record_every=3, **options):
+        expected = records.pop(record.epoch)
+        assert record._replace(wall_time=0.0) == expected._replace(wall_time=0.0)
+    assert sorted(records) == [1, 2, 4, 5, 7]
+    np.testing.assert_array_equal(flatten(every.machine), flatten(third.machine))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [(dict(method="ml"), "cd, pcd, pt"), (dict(k=0), "k >= 1"), (dict(batch_size=0), "batch_size >= 1")],
