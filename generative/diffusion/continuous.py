@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from generative.conditions import Condition
+from generative.diffusion.guidance import dropped, guided
 from generative.diffusion.samplers import DDPM, Epsilon, ProbabilityFlow, Sampler, log_likelihood
 from generative.diffusion.schedules import Schedule, alpha_sigma, find_schedule, numbers
 from generative.model import Likelihood, TorchModel
@@ -34,7 +35,6 @@ from neural.optimizers import Schedule as LearningRate
 PREDICTIONS = ("epsilon", "v", "odds")
 WIDTH = 0.3  # w, of the noise that makes numbers of spins: 4e-4 of them change their sign
 HIGHEST = 16.0  # frequency of time that the network sees, for the steps of the flow have to follow it
-DROPPED = 0.1  # fraction of the conditions that training for guidance leaves out
 
 
 class Scaled(nn.Module):
@@ -137,9 +137,7 @@ class Diffusion(TorchModel):
         made: Any = dict(generator=batch.generator, device=batch.x.device, dtype=batch.x.dtype)
         x = self.encoded(batch.x, torch.randn(batch.x.shape, **made) if self.discrete else None)
         t, noise = torch.rand(len(x), **made), torch.randn(x.shape, **made)
-        condition = batch.condition
-        if condition is not None and self.guidance > 0:
-            condition = condition * (torch.rand(len(x), 1, **made) >= DROPPED)
+        condition = dropped(batch.condition, self.guidance, batch.generator)
         alpha, sigma = (each[:, None] for each in alpha_sigma(self.schedule, t))
         y = alpha * x + sigma * noise
         if self.prediction == "odds":
@@ -189,13 +187,7 @@ class Diffusion(TorchModel):
             spins = torch.tanh(odds / 2) / math.sqrt(1 + WIDTH**2)
             return sigma / self._variance(alpha, sigma) * (x - alpha * spins)
 
-        def guided(x: Tensor, t: float) -> Tensor:
-            eps = seen(x, t, condition)
-            if condition is None or self.guidance == 0:
-                return eps
-            return (1 + self.guidance) * eps - self.guidance * seen(x, t, torch.zeros_like(condition))
-
-        return guided
+        return lambda x, t: guided(seen, x, t, condition, self.guidance)
 
     def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
         start = noise.normal(self.n_features)

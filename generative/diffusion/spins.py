@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from generative.conditions import Condition
+from generative.diffusion.guidance import dropped, guided
 from generative.model import TorchModel
 from generative.networks.convolutional import UNet
 from generative.networks.dense import Coupled
@@ -145,22 +146,14 @@ class SpinDiffusion(TorchModel):
         k = torch.floor(place * self.n_steps).clamp(max=self.n_steps - 1).to(s_0) + 1
         t, u = k / self.n_steps, (k - 1) / self.n_steps
         s = noisy(s_0, t, torch.rand(s_0.shape, **made))
-        condition = batch.condition
-        if condition is not None and self.guidance > 0:
-            condition = condition * (torch.rand(n, 1, **made) >= 0.1)
+        condition = dropped(batch.condition, self.guidance, batch.generator)
         h = self._own(s, t) + self._others(s, t, condition)
         return self.n_steps * divergence(back(t[:, None], u[:, None]), s, s_0, h).mean()
 
     def log_odds(self, condition: Tensor | None) -> LogOdds:
         """Of the initial spins, with guidance."""
 
-        def guided(s: Tensor, t: Tensor) -> Tensor:
-            h = self._others(s, t, condition)
-            if condition is not None and self.guidance > 0:
-                h = (1 + self.guidance) * h - self.guidance * self._others(s, t, torch.zeros_like(condition))
-            return self._own(s, t) + h
-
-        return guided
+        return lambda s, t: self._own(s, t) + guided(self._others, s, t, condition, self.guidance)
 
     def _others(self, s: Tensor, t: Tensor, condition: Tensor | None) -> Tensor:
         """The network sees m(t) s_t, the mean of each s_0 given its own spin."""
