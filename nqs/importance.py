@@ -104,6 +104,12 @@ def linearised(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return mean + values.size * weights * (values - mean)
 
 
+def weighted_variance(values: np.ndarray, weights: np.ndarray) -> float:
+    """sum_s w_s (v_s - m)^2 about the weighted mean m, for values of any shape."""
+    flat = values.ravel()
+    return float(weights @ (flat - weights @ flat) ** 2)
+
+
 def reweighted(o: Jacobian, energies: np.ndarray, weights: np.ndarray) -> tuple[Jacobian, np.ndarray]:
     """Log-derivatives and energies for stochastic reconfiguration, whose plain centred products are the weighted ones.
 

@@ -15,7 +15,7 @@ from neural.blas import one_blas_thread
 from neural.optimizers import Optimizer, State
 from nqs.checks import DivergedError, VMCWarning, check_arguments, check_energies
 from nqs.energy import LocalEnergy
-from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted
+from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted, weighted_variance
 from nqs.log_derivatives import Jacobian
 from nqs.measuring import IMAGINARY, Sums, add_round, sums_from_state
 from nqs.observables import Deriving, Observable
@@ -161,10 +161,12 @@ class VMC:
         self._check(energy, acceptance)
         rows = recorded.rows.reshape(-1, row_size(self.psi))
         energies, clipped = clip_energies(recorded.energies.ravel(), self.clip)
-        variance = energy.variance if weights is None else _variance(recorded.energies, weights)
+        variance = energy.variance if weights is None else weighted_variance(recorded.energies, weights)
         if getattr(self.psi, "is_complex", False):
             energies = energies + 1j * recorded.imaginary.ravel()
-            variance += float(recorded.imaginary.var()) if weights is None else _variance(recorded.imaginary, weights)
+            variance += (
+                float(recorded.imaginary.var()) if weights is None else weighted_variance(recorded.imaginary, weights)
+            )
         before, o = self.psi.parameters, jacobian(self.psi, rows)
         if weights is not None:
             o, energies = reweighted(o, energies, weights)
@@ -304,11 +306,6 @@ class VMC:
         self._measured = sums_from_state(state.get("measured", {}))
         self.step, self._ready = int(state["step"]), bool(state["ready"])
         self._drawn_from = float(state.get("power", 2.0))
-
-
-def _variance(values: np.ndarray, weights: np.ndarray) -> float:
-    flat = values.ravel()
-    return float(weights @ (flat - weights @ flat) ** 2)
 
 
 def energy_gradient(o: Jacobian, energies: np.ndarray) -> np.ndarray:

@@ -55,9 +55,8 @@ def configuration_interaction(
     if len(determinants) < 3:
         return float(np.linalg.eigvalsh(matrix.toarray())[0]), len(determinants)
     start = np.ones(len(determinants))
-    return float(scipy.sparse.linalg.eigsh(matrix, k=1, which="SA", v0=start, return_eigenvectors=False)[0]), len(
-        determinants
-    )
+    (lowest,) = scipy.sparse.linalg.eigsh(matrix, k=1, which="SA", v0=start, return_eigenvectors=False)
+    return float(lowest), len(determinants)
 
 
 def _determinants(n_up: int, n_down: int, quanta: int, angular_momentum: int) -> list[Determinant]:

@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
+from small_ising import LATTICE, small_ising
 
 from generative import BernoulliRBM, IsingRBM
 from generative.boltzmann.natural import Coordinates, natural_gradient
-from montecarlo.lattices import Square
 from neural.optimizers import CosineDecay
 from neural.parameters import flatten, n_parameters, unflatten
-
-LATTICE = Square(3)
 
 
 def shared_machine(**options) -> IsingRBM:
@@ -61,17 +59,13 @@ def test_steps_are_bounded_in_nats():
 
 def test_a_critical_lattice_is_learned_in_a_hundred_updates():
     """3 x 3 spins: the divergence from the exact distribution, against plain descent with as many updates."""
-    states = 2.0 * ((np.arange(512)[:, None] >> np.arange(9)) & 1) - 1.0
-    i, j = LATTICE.edges.T
-    log_p = (states[:, i] * states[:, j]).sum(axis=1) / 2.269185
-    log_p -= np.logaddexp.reduce(log_p)
-    data = states[np.random.default_rng(0).choice(512, 10_000, p=np.exp(log_p))]
+    exact = small_ising(2.269185, 10_000)
 
     def divergence(**options) -> float:
         model = IsingRBM(9, 9, seed=1, scale=0.05, symmetric=True, permutations=LATTICE.translations)
-        for _ in model.fit(data, k=2, n_epochs=5, batch_size=500, learning_rate=CosineDecay(0.4, 100), **options):
+        for _ in model.fit(exact.data, k=2, n_epochs=5, batch_size=500, learning_rate=CosineDecay(0.4, 100), **options):
             pass
-        return float(np.exp(log_p) @ (log_p - model.log_prob(states)))
+        return exact.divergence(model)
 
     natural = divergence(natural=0.01)
     assert 0 < natural < 0.02

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+from small_ising import LATTICE, small_ising
 
 from generative import IsingRBM
 from generative.boltzmann.shared import SharedWeights
-from montecarlo.lattices import Chain, Square
+from montecarlo.lattices import Chain
 from neural.optimizers import Adam, CosineDecay
 from neural.parameters import flatten, unflatten
-
-LATTICE = Square(3)
 
 
 def make(n_hidden=18, **options) -> IsingRBM:
@@ -55,17 +54,12 @@ def test_a_hidden_unit_sees_its_filter_at_every_site():
 
 def test_training_keeps_the_symmetry_and_learns():
     """3 x 3 spins: the divergence from the exact distribution falls to a tenth of that of independent spins."""
-    states = 2.0 * ((np.arange(512)[:, None] >> np.arange(9)) & 1) - 1.0
-    i, j = LATTICE.edges.T
-    log_p = (states[:, i] * states[:, j]).sum(axis=1) / 3.0
-    log_p -= np.logaddexp.reduce(log_p)
-    data = states[np.random.default_rng(0).choice(512, 5000, p=np.exp(log_p))]
+    exact = small_ising(3.0, 5000)
     model = IsingRBM(9, 9, seed=1, scale=0.05, symmetric=True, permutations=LATTICE.translations)
-    for _ in model.fit(data, k=2, n_epochs=20, batch_size=100, optimizer=Adam(CosineDecay(0.01, 1000))):
+    for _ in model.fit(exact.data, k=2, n_epochs=20, batch_size=100, optimizer=Adam(CosineDecay(0.01, 1000))):
         pass
-    divergence = np.exp(log_p) @ (log_p - model.log_prob(states))
-    independent = np.exp(log_p) @ log_p + 9 * np.log(2)
-    assert 0 < divergence < 0.1 * independent
+    independent = np.exp(exact.log_p) @ exact.log_p + 9 * np.log(2)
+    assert 0 < exact.divergence(model) < 0.1 * independent
     np.testing.assert_allclose(flatten(model.project(model.machine)), flatten(model.machine), rtol=1e-12, atol=1e-14)
 
 
