@@ -73,8 +73,33 @@ class Dense(nn.Module):
         return self.layers(torch.cat(inputs, dim=1) if len(inputs) > 1 else x)
 
 
+class Couplings(nn.Module):
+    """The fields sum_j (J_ij + sum_k c_k V_ij,k) x_j of x (b, n) and a condition c; J and V are 0 at first.
+
+    causal : x_i sees x_j for j < i alone
+    """
+
+    def __init__(self, n: int, n_condition: int = 0, causal: bool = False) -> None:
+        super().__init__()
+        self.matrices = nn.Parameter(torch.zeros(1 + n_condition, n, n))
+        self.causal = causal
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Shape (b, n), as x."""
+        first, *others = self.matrices.tril(-1) if self.causal else self.matrices
+        fields = x @ first.T
+        if condition is None:
+            return fields
+        return fields + sum((c[:, None] * x) @ matrix.T for c, matrix in zip(condition.T, others))
+
+    def site(self, x: Tensor, i: int, condition: Tensor | None = None) -> Tensor:
+        """The field at site ``i`` of those before, shape (b,)."""
+        rows = x[:, :i] @ self.matrices[:, i, :i].T
+        return rows[:, 0] if condition is None else rows[:, 0] + (rows[:, 1:] * condition).sum(dim=1)
+
+
 class Coupled(nn.Module):
-    """A dense network with couplings: out_i = net(x, t, c)_i + sum_j (J_ij + sum_k c_k V_ij,k) x_j, J and V 0 at first.
+    """A dense network of x, time and condition, and ``Couplings``.
 
     For spins these are the fields of a mean-field theory, which layers alone learn slowly.
     """
@@ -82,11 +107,8 @@ class Coupled(nn.Module):
     def __init__(self, n: int, hidden: Sequence[int], *, n_condition: int = 0, **options: Any) -> None:
         super().__init__()
         self.dense = Dense(n, hidden, n, n_condition=n_condition, **options)
-        self.couplings = nn.Parameter(torch.zeros(1 + n_condition, n, n))
+        self.couplings = Couplings(n, n_condition)
 
     def forward(self, x: Tensor, time: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
         """Shape (b, n), as x."""
-        out = self.dense(x, time, condition) + x @ self.couplings[0].T
-        if condition is None:
-            return out
-        return out + sum((c[:, None] * x) @ matrix.T for c, matrix in zip(condition.T, self.couplings[1:]))
+        return self.dense(x, time, condition) + self.couplings(x, condition)

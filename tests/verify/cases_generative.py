@@ -69,7 +69,7 @@ def digits_vae() -> Iterator[Row]:
 
 
 HELD_OUT: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
-    "vae": (VAE, {"n_latent": 64, "hidden": (256, 256), "activation": "gelu", "flip": True}),
+    "vae": (VAE, {"n_latent": 16, "hidden": (256, 256), "activation": "gelu", "flip": True, "couplings": True}),
     "gan": (GAN, {"n_latent": 64, "hidden": (256, 256), "penalty": 1.0}),
     "diffusion": (Diffusion, {"hidden": (256, 256), "sampler": DDPM(100)}),
     "spin diffusion": (SpinDiffusion, {"hidden": (512, 512)}),
