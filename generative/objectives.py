@@ -53,7 +53,7 @@ class Objective(NamedTuple):
 
 
 class Descent:
-    """An objective with its optimizer. Its parameters, and their gradients, become views of one vector.
+    """An objective with its optimizer. Its parameters become views of one vector, and their gradient is another.
 
     So Adam, the norm of the gradient and the moving average are one pass over memory each.
     """
@@ -63,16 +63,19 @@ class Descent:
         vector = nn.utils.parameters_to_vector(parameters).detach().clone()
         nn.utils.vector_to_parameters(vector, parameters)
         self.parameters, self.gradient = vector, torch.zeros_like(vector)
-        for p, g in zip(parameters, self.gradient.split([p.numel() for p in parameters])):
-            p.grad = g.view_as(p)
         whole = nn.Parameter(vector)
         whole.grad = self.gradient
         settings: Any = dict(betas=objective.betas, weight_decay=objective.weight_decay)
         self.optimizer = torch.optim.AdamW([whole], lr=objective.rate(0), fused=True, **settings)
 
-    def add(self, loss: Tensor) -> None:
-        """Add the gradient of ``loss`` to what the next update descends."""
-        loss.backward(inputs=self.objective.parameters)
+    def add(self, loss: Tensor, first: bool) -> None:
+        """Add the gradient of ``loss`` to what the next update descends, or begin with the ``first``."""
+        gradients = torch.autograd.grad(loss, self.objective.parameters, materialize_grads=True)
+        parts = [gradient.reshape(-1) for gradient in gradients]
+        if first:
+            torch.cat(parts, out=self.gradient)
+        else:
+            self.gradient += torch.cat(parts)
 
     def update(self, loss: Tensor, step: int, clip: float | None) -> Tensor:
         """Descend the gradient of ``loss``, and return its norm. Raises ``FloatingPointError``, and changes nothing."""

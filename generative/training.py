@@ -158,12 +158,13 @@ class Training(Iterator[Record]):
     def _descend(self, descent: Descent, batches: list[Batch], numbers: dict[str, list[Tensor]]) -> None:
         """One update, by the mean loss of all rows."""
         losses = []
-        descent.gradient.zero_()
+        if not batches:
+            descent.gradient.zero_()
         for batch in batches:
             with self.autocast:
                 loss, others = split(descent.objective.loss(batch))
             losses.append(self._weighted(loss, batch))
-            descent.add(losses[-1])
+            descent.add(losses[-1], first=len(losses) == 1)
             for name, value in others.items():
                 numbers.setdefault(name, []).append(value.detach())
         loss = self._summed(descent, losses)

@@ -25,15 +25,15 @@ def default_wavefunction(system: System, seed: int = 0) -> WaveFunction:
     Electrons in a quantum dot: determinants with backflow where there are equal spins, the exact cusps, and a network
     of pairs; its energy starts below that of Hartree and Fock. Electrons in two wells have a network of pooled powers
     instead, which does not take the centre for the middle of the cloud. Hard spheres and the Calogero-Sutherland model
-    have their own pair factors. Other particles have determinants (fermions), or a Gaussian (bosons), and a network
-    that is symmetric; on a line, particles of one spin are told apart by their order.
+    have their own pair factors. Other bosons have a Gaussian and a network of pairs, other fermions determinants and a
+    network of pooled powers; on a line, fermions of one spin are told apart by their order.
 
     ``seed`` is that of the weights. Raises ``TypeError`` for anything but a system of particles.
     """
     check_particles(system)
     if isinstance(system, QuantumDot | DoubleDot):
         determinants = Backflow(system) if _has_equal_spins(system) else Slater(system)
-        pairs = PairNetwork(system, seed=seed) if isinstance(system, QuantumDot) else _factor(system, seed)
+        pairs = PairNetwork(system, seed=seed) if isinstance(system, QuantumDot) else _pooled(system, seed)
         return determinants * PadeJastrow(system) * pairs
     if isinstance(system, HardSphereBosons):
         return Gaussian(system) * HardSphereJastrow(system)
@@ -41,16 +41,15 @@ def default_wavefunction(system: System, seed: int = 0) -> WaveFunction:
         return Gaussian(system) * PowerJastrow(system)
     if system.n_dims == 1 and system.fermions and _n_up(system) == system.n_particles:
         return PowerJastrow(system) * Neural(system, symmetry="sorted", seed=seed)
-    return Slater(system) * _factor(system, seed) if system.fermions else _pooled(system, seed)
+    if system.fermions:
+        return Slater(system) * _pooled(system, seed)
+    return Gaussian(system) * PairNetwork(system, seed=seed)  # pooled powers left a wild tail where bosons cling
 
 
 def _pooled(system: System, seed: int) -> Neural:
-    return Neural(system, (16, 16), symmetry="pooled", degree=4, seed=seed)
-
-
-def _factor(system: System, seed: int) -> Neural:
-    """The network where another factor has the envelope already."""
-    return _pooled(system, seed)._replace(alpha=np.zeros(system.n_dims))
+    """A network without an envelope, which another factor has already."""
+    net = Neural(system, (16, 16), symmetry="pooled", degree=4, seed=seed)
+    return net._replace(alpha=np.zeros(system.n_dims))
 
 
 def _n_up(system: System) -> int:

@@ -15,7 +15,8 @@ SYSTEMS = {
     "hard spheres": (nqs.HardSphereBosons(5), [nqs.Gaussian, nqs.HardSphereJastrow]),
     "Calogero-Sutherland": (nqs.CalogeroSutherland(3), [nqs.Gaussian, nqs.PowerJastrow]),
     "fermions on a line": (nqs.GaussianInteraction(3, statistics="fermion"), [nqs.PowerJastrow, nqs.Neural]),
-    "bosons on a line": (nqs.GaussianInteraction(3, statistics="boson"), [nqs.Neural]),
+    "bosons on a line": (nqs.GaussianInteraction(3, statistics="boson"), [nqs.Gaussian, nqs.PairNetwork]),
+    "one boson": (Trap(1, 3), [nqs.Gaussian, nqs.PairNetwork]),
     "free fermions": (Trap(5, 2, statistics="fermion"), [nqs.Slater, nqs.Neural]),
 }
 
