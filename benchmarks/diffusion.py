@@ -10,6 +10,7 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -23,7 +24,7 @@ BATCH_SIZE, RATE, N_TURNS, N_STEPS, N_SAMPLES = 256, 1e-3, 60, 20, 1000
 
 def ours(x: torch.Tensor) -> Iterator[object]:
     """Yields after every ``N_STEPS`` steps."""
-    options = dict(n_steps=N_STEPS * N_TURNS, batch_size=BATCH_SIZE, record_every=N_STEPS)
+    options: Any = dict(n_steps=N_STEPS * N_TURNS, batch_size=BATCH_SIZE, record_every=N_STEPS)
     return Diffusion((2,)).fit(x.numpy(), learning_rate=RATE, **options)
 
 
@@ -67,10 +68,6 @@ def samples_per_second(model: TorchModel) -> float:
     return round(N_SAMPLES / (time.process_time() - start), 1)
 
 
-def diffusion(sampler: DDPM | DDIM) -> Diffusion:
-    return Diffusion((2,), sampler=sampler)
-
-
 def main() -> None:
     torch.set_num_threads(1)
     x = torch.from_numpy(datasets.moons().train).float()
@@ -84,8 +81,8 @@ def main() -> None:
                 "steps_per_second": {"born": round(1 / born, 1), "torch": round(1 / torch_alone, 1)},
                 "ratio_to_torch": round(born / torch_alone, 3),
                 "samples_per_second": {
-                    "ddpm_1000": samples_per_second(diffusion(DDPM(1000))),
-                    "ddim_50": samples_per_second(diffusion(DDIM(50))),
+                    "ddpm_1000": samples_per_second(Diffusion((2,), sampler=DDPM(1000))),
+                    "ddim_50": samples_per_second(Diffusion((2,), sampler=DDIM(50))),
                     "made_of_64_spins": samples_per_second(MADE((8, 8), units=2)),
                 },
                 "threads": 1,

@@ -4,7 +4,6 @@ One thread; the processor's time is counted. Prints one JSON line.
 """
 
 import json
-import statistics
 import time
 from typing import Any
 

@@ -18,16 +18,18 @@ Sums = dict[str, Any]  # an Accumulator for a number, Moments for an array
 
 def add_round(sums: Sums, recorded: Any, acceptance: float, observables: Mapping[str, Observable]) -> None:
     """Add a round of samples, of which ``recorded`` has the local energies and configurations, to the ``sums``."""
-    sums.setdefault("energy", Accumulator()).update(recorded.energies)
+    energies = recorded.energies
+    sums.setdefault("energy", Accumulator()).update(energies)
     if recorded.imaginary.any():
         sums.setdefault(IMAGINARY, Accumulator()).update(recorded.imaginary)
+        energies = energies + 1j * recorded.imaginary
     sums.setdefault("acceptance", Accumulator()).update(np.full((1, recorded.energies.shape[1]), acceptance))
     for name, observable in observables.items():
         if isinstance(observable, Density):
             n_steps = recorded.energies.shape[1]
             sums.setdefault(name, Moments()).add(*observable.sums_and_squares(recorded.configurations), n_steps)
             continue
-        blocks = values_of(name, observable, recorded.configurations, recorded.energies)
+        blocks = values_of(name, observable, recorded.configurations, energies)
         first = next(blocks)
         if first.ndim == 2:
             sums.setdefault(name, Accumulator()).update(np.concatenate([first, *blocks]))

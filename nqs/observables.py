@@ -30,7 +30,7 @@ class Axis(NamedTuple):
 
 
 class WithEnergies(NamedTuple):
-    """An observable that is a function of configurations and their local energies, shape (n,)."""
+    """An observable that is a function of configurations and their local energies, shape (n,), maybe complex."""
 
     function: Observable
 

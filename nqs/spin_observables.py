@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from montecarlo.estimates import Estimate
 from montecarlo.lattices import Lattice
-from nqs.observables import Axis
+from montecarlo.moments import Moments
+from nqs.observables import Axis, WithEnergies
 
 Observable = Callable[[np.ndarray], np.ndarray]
 
@@ -99,6 +101,33 @@ def v_score(energy: float, variance: float, n_sites: int, infinite_temperature: 
     Source: D. Wu et al., Science 386, 296 (2024), eq. (2).
     """
     return n_sites * variance / (energy - infinite_temperature) ** 2
+
+
+class VScore(WithEnergies):
+    """``v_score`` as an observable with its error: vmc.measure(2**16, {"v_score": VScore(n_sites)}).
+
+    The means of Re E_L and |E_L|^2 determine it; error and bias are those of the jackknife over the chains.
+    """
+
+    n_sites: int
+    infinite_temperature: float
+
+    def __new__(cls, n_sites: int, infinite_temperature: float = 0.0) -> "VScore":
+        self = super().__new__(cls, _first_moments)
+        self.n_sites, self.infinite_temperature = n_sites, infinite_temperature
+        return self
+
+    def derived(self, name: str, sums: Moments) -> dict[str, Estimate]:
+        """The score in place of the two means."""
+
+        def score(means: np.ndarray) -> float:
+            return v_score(means[0], means[1] - means[0] ** 2, self.n_sites, self.infinite_temperature)
+
+        return {name: sums.jackknife(score)[()]}
+
+
+def _first_moments(x: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    return np.stack([np.real(energies), np.abs(energies) ** 2], axis=1)
 
 
 def renyi_2(psi, x: np.ndarray, sites: np.ndarray) -> np.ndarray:

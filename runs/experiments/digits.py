@@ -1,6 +1,7 @@
 """Handwritten digits of 8 x 8 pixels, black and white, learned by every family of models."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from .trained import TrainedRun, use_threads
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from generative.datasets import Dataset
+
     from ..result import Result
 
 
@@ -27,6 +30,11 @@ class DigitsSettings(Settings):
     n_updates: int = Field(3000, ge=1, description="steps of the optimizer")
     batch_size: int = Field(128, ge=2, description="images for each update")
     learning_rate: float = Field(2e-3, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
+    patience: int = Field(
+        10,
+        ge=1,
+        description="records without a lower loss of images set aside, then training ends; not of a gan",
+    )
     n_measure: int = Field(500, ge=64, description="images drawn for the comparison")
 
 
@@ -42,7 +50,14 @@ class DigitsRun(TrainedRun):
         self.exact: Mapping[str, float] = {"classifier_accuracy": 0.5}
         options: Any = {"n_probes": 4} if settings.family == "diffusion" else {}
         self.model: Any = make_model(settings.family, self.data, settings.width, settings.seed, **options)
-        self.fit = fit(self.model, self.data, settings)
+        patience = None if settings.family == "gan" else settings.patience
+        self.fit = fit(self.model, self._without_test(), settings, patience=patience)
+
+    def _without_test(self) -> "Dataset":
+        """The training images, a tenth of them for validation: the test images have no say in when training ends."""
+        images = np.random.default_rng(self.settings.seed).permutation(self.data.train)
+        n = len(images) // 10
+        return replace(self.data, train=images[n:], test=images[:n], train_labels=None, test_labels=None)
 
     def measuring(self) -> Iterator[Progress]:
         from generative.importance import mean
@@ -61,28 +76,31 @@ class DigitsRun(TrainedRun):
         near = neighbours(test[:n], images[:n])
         self.measured["classifier_accuracy"] = self.measurement("classifier_accuracy", Estimate(accuracy, 0.5 / n**0.5))
         for name in ("precision", "recall", "coverage"):
-            self.measured[name] = self.measurement(name, Estimate(getattr(near, name), 0.0))
-        self.kept = {"images": images[:64].astype(np.int8)}
+            part = getattr(near, name)
+            self.measured[name] = self.measurement(name, Estimate(part, (part * (1 - part) / n) ** 0.5))
+        self.kept = {"images": images[:64].astype(np.int8), "held_out": test[:64].astype(np.int8)}
         if self.settings.family == "vae":
             self.kept |= {"codes": self.model.encode(test), "labels": np.asarray(self.data.test_labels)}
         yield Progress(2, 2, {"classifier_accuracy": accuracy})
 
 
 def draw(result: "Result", figure: "Figure") -> None:
-    """Curves of the training, a grid of samples, and the latent space of a variational autoencoder."""
+    """Curves of the training, samples beside held-out images, and the latent space of a variational autoencoder."""
     codes = result.samples.get("codes")
-    figure.set_size_inches(8 if codes is None else 12, 4)
-    axes = figure.subplots(1, 2 if codes is None else 3)
+    figure.set_size_inches(12 if codes is None else 16, 4)
+    axes = figure.subplots(1, 3 if codes is None else 4)
     draw_curves(result, axes[0])
-    draw_grid(result.samples["images"].reshape(-1, 8, 8), axes[1])
+    for name, each in {"images": axes[1], "held_out": axes[2]}.items():
+        draw_grid(result.samples[name].reshape(-1, 8, 8), each)
+    axes[2].set_title("Held out")
     if codes is not None:
         centred = codes - codes.mean(axis=0)
         plane = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
         labels = result.samples["labels"].astype(int)
         for digit in range(10):
-            axes[2].scatter(*plane[labels == digit].T, s=8, color=f"C{digit}", label=str(digit))
-        axes[2].set(title="Latent space, two main axes", aspect="equal")
-        axes[2].legend(frameon=False, fontsize="small", ncols=2)
+            axes[3].scatter(*plane[labels == digit].T, s=8, color=f"C{digit}", label=str(digit))
+        axes[3].set(title="Latent space, two main axes", aspect="equal")
+        axes[3].legend(frameon=False, fontsize="small", ncols=2)
     figure.suptitle(f"{result.experiment}, {result.config['family']}", fontsize=12)
 
 

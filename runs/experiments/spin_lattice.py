@@ -74,6 +74,7 @@ def observables_of(lattice: "Lattice") -> dict[str, Any]:
         "squared_magnetisation": spin_observables.squared_magnetisation,
         "correlation": spin_observables.Correlations(lattice, MOST_SHELLS),
         "structure_factor": spin_observables.StructureFactors(lattice),
+        "v_score": spin_observables.VScore(lattice.n_sites),
     }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nqs
+from montecarlo.moments import Moments
 from montecarlo.statistics import estimate
 from nqs import spin_observables as observables
 from nqs.energy import local_energies
@@ -112,6 +113,22 @@ def test_v_score_of_an_eigenstate_is_zero_and_of_a_product_known():
     whole = FullSummation(psi.with_parameters(np.zeros(psi.n_parameters)))
     found = observables.v_score(whole.expectation(RING), whole.variance(RING), 6)
     assert found == pytest.approx(1 / 0.8**2, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_v_score_has_an_honest_error(dtype):
+    """200 measurements against the sum over all states: their mean, and how often one error reaches it."""
+    psi = nqs.SpinRBM(RING, 1, seed=4, scale=0.3, dtype=dtype)
+    whole, local = FullSummation(psi), local_energies(RING, psi, ALL)
+    exact = observables.v_score(whole.expectation(RING), whole.variance(RING), 6)
+    states = np.random.default_rng(5).choice(64, size=(200, 32, 50), p=whole.probabilities)
+    score = observables.VScore(6)
+    z = []
+    for chains in states:
+        values = score(ALL[chains.ravel()], local[chains.ravel()]).reshape(32, 50, 2)
+        z.append(score.derived("V", Moments().update([values]))["V"].z(exact))
+    assert abs(np.mean(z)) < 4 / np.sqrt(200)
+    assert abs(np.mean(np.abs(z) < 1) - 0.683) < 4 * np.sqrt(0.683 * 0.317 / 200)
 
 
 def test_too_many_sites():
