@@ -25,6 +25,7 @@ from generative.networks.coders import ConvDecoder, ConvEncoder
 from generative.networks.dense import Dense
 from generative.noise import Noise, generator, hashed
 from generative.objectives import Batch, Objective
+from generative.symmetries import flipped
 from generative.two_sample import N_NEIGHBOURS, neighbours
 from generative.vae import CollapseWarning
 from neural.optimizers import Schedule
@@ -100,6 +101,8 @@ class GAN(TorchModel):
     values : "real", "unit", or "spins" and "bits", which are drawn with the generator's probabilities and pass the
         gradient of these on (the straight-through estimator, Y. Bengio et al., arXiv:1308.3432)
     n_latent : numbers in z
+    flip : for spins and bits, each sample is turned with probability 1/2, so that G learns one half of the data: a
+        smooth function of a normal z has no way to two separate halves
     loss : "non-saturating", "hinge" or "wasserstein"
     penalty : weight of the gradient penalty; 10 for "wasserstein" and otherwise 0, unless given
     spectral : whether the critic's layers have a spectral norm of 1
@@ -119,6 +122,7 @@ class GAN(TorchModel):
         hidden: Sequence[int] = (128, 128),
         channels: Sequence[int] | None = None,
         padding: str = "circular",
+        flip: bool = False,
         loss: str = "wasserstein",
         penalty: float | None = None,
         spectral: bool = False,
@@ -130,6 +134,8 @@ class GAN(TorchModel):
             raise ValueError(f"expected a loss of the names {', '.join(LOSSES)}, got {loss!r}")
         if values not in ("real", "unit", "spins", "bits"):
             raise ValueError(f'expected values "bits", "spins", "unit" or "real", got {values!r}')
+        if flip and values not in ("spins", "bits"):
+            raise ValueError(f'expected values "spins" or "bits" for flip=True, got {values!r}')
         n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
         seeds: Any = [dict(n_condition=n_condition, seed=hashed(seed, k)) for k in range(2)]
         if channels is None:
@@ -142,7 +148,7 @@ class GAN(TorchModel):
         network = nn.ModuleDict({"generator": self.generator, "critic": self.critic})
         super().__init__(network, shape, values, condition, seed)
         wasserstein = loss == "wasserstein"
-        self.loss, self.n_latent = LOSSES[loss], n_latent
+        self.loss, self.n_latent, self.flip = LOSSES[loss], n_latent, flip
         self.penalty = (10.0 if wasserstein else 0.0) if penalty is None else penalty
         self.n_critic = (5 if wasserstein else 1) if n_critic is None else n_critic
         self._warned = False
@@ -187,7 +193,8 @@ class GAN(TorchModel):
         p = torch.sigmoid(h)
         bits = (torch.rand(p.shape, generator=noise, device=p.device, dtype=p.dtype) < p).to(p)
         bits = bits + (p - p.detach())
-        return bits if self.values == "bits" else 2 * bits - 1
+        x = bits if self.values == "bits" else 2 * bits - 1
+        return flipped(x, self.values, noise) if self.flip else x
 
     def _critic(self, x: Tensor, condition: Tensor | None) -> Tensor:
         return self.critic(x, condition=condition)[:, 0]
@@ -213,4 +220,6 @@ class GAN(TorchModel):
         if self.values in ("real", "unit"):
             return h if self.values == "real" else torch.sigmoid(h)
         bits = (noise.uniform(self.n_features) < torch.sigmoid(h)).to(h)
+        if self.flip:
+            bits = torch.where(noise.uniform(1) < 0.5, bits, 1 - bits)
         return bits if self.values == "bits" else 2 * bits - 1

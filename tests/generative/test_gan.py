@@ -164,6 +164,23 @@ def test_bits_pass_the_gradient_of_their_probabilities_on():
     torch.testing.assert_close(hard, soft)
 
 
+@pytest.mark.parametrize("values", ["spins", "bits"])
+def test_a_model_with_flip_is_symmetric(values):
+    """The generator knows one configuration, up up up down; half of the samples are its image."""
+    model = GAN((4,), values, hidden=(), n_latent=2, flip=True)
+    layer: Any = next(module for module in model.generator.modules() if isinstance(module, nn.Linear))
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.copy_(torch.tensor([30.0, 30.0, 30.0, -30.0]))
+    known = np.array([1.0, 1.0, 1.0, -1.0])
+    made = model.made(Batch(torch.ones(4000, 4), None, generator(0), 0, 0.0)).detach().numpy()
+    for x in (made, model.sample(4000, 1)):
+        s = x if values == "spins" else 2 * x - 1
+        turned = np.all(s == -known, axis=1)
+        assert np.all(turned | np.all(s == known, axis=1))
+        assert abs(turned.mean() - 0.5) < 4 * 0.5 / 4000**0.5
+
+
 @pytest.mark.parametrize("values", ["spins", "bits", "unit", "real"])
 def test_samples_do_not_depend_on_how_many_are_drawn(values):
     model = GAN((4, 4), values, channels=(4,), condition=Classes(2))
@@ -177,6 +194,8 @@ def test_samples_do_not_depend_on_how_many_are_drawn(values):
 def test_arguments_are_checked():
     with pytest.raises(ValueError, match="names non-saturating, hinge, wasserstein"):
         GAN((2,), loss="least squares")
+    with pytest.raises(ValueError, match="for flip=True, got 'real'"):
+        GAN((2,), flip=True)
 
 
 def test_generator_and_critic_follow_one_schedule():
