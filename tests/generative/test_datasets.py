@@ -1,11 +1,14 @@
 """Digits, arrays and files as data sets, and the messages for data that a model cannot represent."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
 
 from generative import datasets
 from generative.datasets.dataset import check_configurations
+from montecarlo.lattices import Chain, Graph, Kagome, Square, Triangular
 
 
 def test_digits_are_the_images_of_scikit_learn():
@@ -44,6 +47,42 @@ def test_a_saved_data_set_is_read_back_lazily(tmp_path):
     np.testing.assert_array_equal(again.train_labels, data.train_labels)
     np.testing.assert_array_equal(again.test_labels, data.test_labels)
     np.testing.assert_array_equal(again.as_spins().train, data.as_spins().train)
+
+
+LATTICES = [
+    Chain(5),
+    Square(3, 4, periodic=(True, False)),
+    Triangular(3),
+    Kagome(2, periodic=False),
+    Graph([(0, 1), (1, 2), (2, 3), (3, 0)], symmetries=np.array([[0, 1, 2, 3], [1, 2, 3, 0]])),
+]
+
+
+@pytest.mark.parametrize("lattice", LATTICES, ids=repr)
+def test_exact_distributions_of_spins_are_kept(tmp_path, lattice):
+    spins = np.random.default_rng(2).choice([-1.0, 1.0], (20, lattice.n_sites))
+    targets = tuple(datasets.IsingTarget(lattice, t, 0.7) for t in (1.5, 2.5))
+    datasets.save(replace(datasets.from_array(spins), targets=targets), tmp_path / "spins.h5")
+    again = datasets.from_hdf5(tmp_path / "spins.h5")
+    assert len(again.targets) == 2
+    for target, found in zip(targets, again.targets):
+        np.testing.assert_array_equal(found.log_weight(spins), target.log_weight(spins))
+        np.testing.assert_array_equal(found.lattice.symmetries, lattice.symmetries)
+        assert found.exact() == target.exact()
+
+
+def test_the_exact_density_of_points_is_kept(tmp_path):
+    data = datasets.gaussian_ring(100, n_modes=5, sigma=0.2)
+    datasets.save(data, tmp_path / "ring.h5")
+    assert datasets.from_hdf5(tmp_path / "ring.h5").targets == data.targets
+
+
+def test_an_unknown_target_is_named(tmp_path):
+    datasets.save(datasets.gaussian_ring(100), tmp_path / "ring.h5")
+    with h5py.File(tmp_path / "ring.h5", "r+") as file:
+        file["targets/0"].attrs["kind"] = "disc"
+    with pytest.raises(ValueError, match="ising or ring in /targets/0, found 'disc'"):
+        datasets.from_hdf5(tmp_path / "ring.h5")
 
 
 def test_a_file_without_the_data_names_what_it_has(tmp_path):
