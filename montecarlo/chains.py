@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ class Chains:
         self.next_part = 0  # to be moved next: a run that ends within a sweep is continued by the next run
         self.threads = min(threads, len(self.x))
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        self._drawing = Lock()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -83,7 +85,8 @@ class Chains:
     ) -> None:
         work, scratch = workspace(target), scratch_for(self.x)
         for samples in self._rounds(target, n_samples, moves):
-            noise = self._draw(block, target, (samples.stop - samples.start) * moves)
+            with self._drawing:  # two threads that draw at once hand the interpreter over for every chain, slowly
+                noise = self._draw(block, target, (samples.stop - samples.start) * moves)
             observed = part_of(observer, block, samples)
             n, first = samples.stop - samples.start, self.next_part + samples.start * moves
             run_block(target, work, self.proposal, observed, self.x[block], noise, n, first, accepted[block], scratch)

@@ -35,7 +35,6 @@ class Holomorphic:
 
     def __init__(self, inner: Jacobian) -> None:
         self.inner = inner
-        self.iterations_expected = getattr(inner, "iterations_expected", 60)
         self.shape = (inner.shape[0], 2 * inner.shape[1])
         self.cost, self.gram_cost, self.metric_cost = (
             COMPLEX * cost for cost in (inner.cost, inner.gram_cost, inner.metric_cost)

@@ -42,12 +42,15 @@ def conjugate_gradients(
     """The solution x of A x = b, the number of iterations, and whether r^H M r <= tolerance^2 b^H M b was reached.
 
     A is a Hermitian, positive definite operator, r = b - A x the residual, and M, an approximation of A^-1, the
-    preconditioner; with a good one, the bound is on the error of x in the norm of A.
+    preconditioner; with a good one, the bound is on the error of x in the norm of A. The iterations begin at the
+    multiple of ``start`` that is nearest to x in that norm.
     """
-    if start is None:
-        solution, residual = np.zeros_like(right), right.copy()
-    else:
-        solution, residual = start.copy(), right - operator(start)
+    solution, residual = np.zeros_like(right), right.copy()
+    if start is not None and start.any():
+        image = operator(start)
+        length = _product(start, right) / _product(start, image)
+        solution += length * start
+        residual -= length * image
     goal = tolerance**2 * _product(right, precondition(right))
     conjugate = precondition(residual)
     squared = _product(residual, conjugate)

@@ -135,7 +135,8 @@ class Outer:
     def __init__(self, left: np.ndarray, right: np.ndarray) -> None:
         self.left, self.right = left, right
         self.shape = (len(left), left.shape[1] * right.shape[1])
-        self.cost = left.size * right.shape[1] + MEMORY_BOUND * right.size
+        real_by_complex = 0.5 if np.iscomplexobj(right) else 1.0  # of a complex multiplication
+        self.cost = real_by_complex * (left.size * right.shape[1] + MEMORY_BOUND * right.size)
         self.gram_cost = len(left) * ((left.size + right.size) / 2 + MEMORY_BOUND * len(left))
         self.metric_cost = self.shape[0] * self.shape[1] ** 2 / 2
 

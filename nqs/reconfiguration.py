@@ -35,7 +35,7 @@ from nqs.log_derivatives import Jacobian
 
 METHODS = ("auto", "parameters", "samples", "iterations")
 LARGE = 5e10  # multiplications, a second on one core, from which BLAS uses all threads
-ITERATIONS_EXPECTED = 60  # of conjugate gradients, for the choice of the cheapest method
+ITERATIONS_EXPECTED = 60.0  # of conjugate gradients at the first step; later as many as they last took
 LARGEST = 2**27  # numbers of a matrix, half a gigabyte in single precision, from which it is not formed
 SINGLE = 0.5  # the time of a multiplication in single precision
 SINGLE_FROM = 512  # equations, for which single precision is worth its overhead
@@ -87,15 +87,15 @@ class StochasticReconfiguration:
             raise ValueError(f"expected momentum to be at least 0 and below 1, got {self.momentum!r}")
 
     def init(self, n_parameters: int) -> State:
-        """The state before the first update: the last direction, from which conjugate gradients start."""
-        return State(0, {"direction": np.zeros(n_parameters)})
+        """The state before the first update: the last direction, and the iterations that conjugate gradients need."""
+        return State(0, {"direction": np.zeros(n_parameters), "iterations": np.array(ITERATIONS_EXPECTED)})
 
     def step(
         self, parameters: np.ndarray, jacobian: Jacobian, energies: np.ndarray, state: State
     ) -> tuple[np.ndarray, State, Solution]:
         """New parameters, the new state and the solution behind them, from the local energies, shape (n,)."""
         keep_freed_memory()
-        method, cost = self.choose(jacobian)
+        method, cost = self.choose(jacobian, float(state.memory["iterations"]))
         with all_blas_threads() if cost > LARGE else one_blas_thread():
             return self._step(parameters, Centred(jacobian), energies, state, method)
 
@@ -108,11 +108,16 @@ class StochasticReconfiguration:
         update = _at(self.learning_rate, state.step) * solution.direction
         distance = float(np.linalg.norm(centred.matvec(update))) / math.sqrt(len(energies))
         update *= min(1.0, self.max_distance / distance) if distance > 0 else 1.0
-        return parameters - update, State(state.step + 1, {"direction": solution.direction}), solution
+        iterations = np.array(float(solution.iterations)) if method == "iterations" else state.memory["iterations"]
+        memory = {"direction": solution.direction, "iterations": iterations}
+        return parameters - update, State(state.step + 1, memory), solution
 
-    def choose(self, jacobian: Jacobian) -> tuple[str, float]:
-        """The method for log-derivatives of this shape and structure, and what it costs, in multiplications."""
-        costs = solver_costs(jacobian)
+    def choose(self, jacobian: Jacobian, iterations: float = ITERATIONS_EXPECTED) -> tuple[str, float]:
+        """The method for log-derivatives of this shape and structure, and what it costs, in multiplications.
+
+        ``iterations`` is how many conjugate gradients are expected to need.
+        """
+        costs = solver_costs(jacobian, iterations)
         method = min(costs, key=costs.__getitem__) if self.method == "auto" else self.method
         return method, costs.get(method, math.inf)
 
@@ -163,7 +168,7 @@ class Centred:
         return lambda u: self.matvec(self.rmatvec(u)) + shift * u
 
 
-def solver_costs(jacobian: Jacobian) -> dict[str, float]:
+def solver_costs(jacobian: Jacobian, iterations: float) -> dict[str, float]:
     """The multiplications of every method that is possible, as if all were in double precision."""
     n, p = jacobian.shape
     holomorphic = jacobian.kind == "holomorphic"
@@ -171,7 +176,7 @@ def solver_costs(jacobian: Jacobian) -> dict[str, float]:
     costs = {
         "parameters": (jacobian.metric_cost + equations / 6) * SINGLE,
         "samples": (jacobian.gram_cost + (4 if holomorphic else 1) * n**3 / 6) * SINGLE,
-        "iterations": getattr(jacobian, "iterations_expected", ITERATIONS_EXPECTED) * 2 * jacobian.cost,
+        "iterations": (iterations + 2) * 2 * jacobian.cost,
     }
     sizes = {"parameters": p**2 / (2 if holomorphic else 1), "samples": n**2 * (2 if holomorphic else 1)}
     for method, size in sizes.items():

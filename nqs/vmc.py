@@ -300,8 +300,9 @@ class VMC:
             )
         vector = np.concatenate([np.ravel(saved[name]) for name in own]) if own else np.empty(0)
         self.psi = self.psi.with_parameters(vector)
-        memory = {name: np.array(state["optimizer"][name]) for name in self.optimizer_state.memory}
-        self.optimizer_state = State(int(state["optimizer"]["step"]), memory)
+        optimizer = state["optimizer"]
+        memory = {name: np.array(optimizer.get(name, own)) for name, own in self.optimizer_state.memory.items()}
+        self.optimizer_state = State(int(optimizer["step"]), memory)
         self.chains.restore(state["chains"])
         self._measured = sums_from_state(state.get("measured", {}))
         self.step, self._ready = int(state["step"]), bool(state["ready"])

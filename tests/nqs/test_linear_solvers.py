@@ -64,8 +64,10 @@ def test_the_start_and_the_limit_of_iterations():
     matrix, right = positive(float), numbers(float, N)
     solution = np.linalg.solve(matrix, right)
     options = {"tolerance": 1e-6, "max_iterations": 3}
-    _, iterations, found = conjugate_gradients(lambda v: matrix @ v, right, start=solution, **options)
-    assert (iterations, found) == (0, True)
+    for start in (solution, -1e-3 * solution):  # a multiple of the solution is as good
+        found_solution, iterations, found = conjugate_gradients(lambda v: matrix @ v, right, start=start, **options)
+        assert (iterations, found) == (0, True)
+        np.testing.assert_allclose(found_solution, solution, rtol=1e-12)
     _, iterations, found = conjugate_gradients(lambda v: matrix @ v, right, **options)
     assert (iterations, found) == (3, False)
 

@@ -123,7 +123,20 @@ def test_conjugate_gradients_start_from_the_last_direction(problem):
     for _ in range(2):
         _, state, solution = optimizer.step(problem.parameters, problem.jacobian, problem.energies, state)
         counts.append(solution.iterations)
-    assert counts[1] == 0 < counts[0]
+    assert 4 * counts[1] < counts[0]
+
+
+def test_conjugate_gradients_are_chosen_by_how_many_iterations_they_took():
+    rng = np.random.default_rng(3)
+    o, energies, parameters = Dense(rng.standard_normal((400, 300))), rng.standard_normal(400), np.zeros(300)
+    optimizer = StochasticReconfiguration(tolerance=1e-8)
+    state = optimizer.init(len(parameters))
+    state.memory["iterations"] = np.array(0.0)
+    _, state, solution = optimizer.step(parameters, o, energies, state)
+    assert solution.method == "iterations"
+    assert state.memory["iterations"] == solution.iterations > 0
+    _, state, solution = optimizer.step(parameters, o, energies, state)
+    assert solution.method == "parameters"
 
 
 def test_without_a_force_the_parameters_stay(problem):
