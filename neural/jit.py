@@ -5,15 +5,14 @@ Three decorators make up the whole interface.
 ``kernel``
     compiles a function of arrays, scalars and NamedTuples of them; the machine code is cached on disk.
 ``generic``
-    declares a function with one implementation for each class of its first argument. The implementation is
-    chosen at compile time inside a kernel and by ``functools.singledispatch`` outside, so that a new model
-    touches no existing kernel.
+    declares a function with one implementation for each class of its first argument, chosen at compile time inside a
+    kernel and by ``functools.singledispatch`` outside, so that a new model touches no existing kernel.
 ``exact_kernel``
     a kernel whose floating-point operations must not be reordered.
 
 Kernels write into arrays that they are given: inside one, ``np.empty``, ``np.sum`` of an expression, a returned slice
-or an assignment of a whole array (``a[:] = b``) fail to compile with "NRT required but not enabled" or "Only accept
-returning of array passed into the function". Loops over elements, views ``a[i]`` and ``a[:] = 0.0`` are what is used.
+or an assignment of a whole array (``a[:] = b``) fail to compile: "NRT required but not enabled". Loops over elements,
+views ``a[i]`` and ``a[:] = 0.0`` are what is used.
 
 With ``NUMBA_DISABLE_JIT=1`` every kernel is the plain Python function that was written.
 """
@@ -41,8 +40,8 @@ PACKAGES = ("neural", "montecarlo", "nqs", "generative")  # those with kernels
 
 # Sums may be reordered and fused, divisions turned into products; NaN and infinity keep their meaning.
 FAST_MATH = {"reassoc", "contract", "arcp", "nsz"}
-# Without Numba's allocator (nrt) no kernel can allocate, and none counts references, which costs ten times what the
-# arithmetic of a small wave function does; inlined, models and workspaces are passed in registers.
+# Without Numba's allocator (nrt) no kernel allocates or counts references, which costs ten times what the arithmetic of
+# a small wave function does; inlined, models and workspaces are passed in registers.
 OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
 
 COMPILED = not numba.config.DISABLE_JIT
@@ -62,9 +61,8 @@ def _digest(paths: list[pathlib.Path]) -> str:
 def cache_directory() -> pathlib.Path:
     """Where compiled kernels are kept: a folder of the user's cache, named by a hash of all kernel sources.
 
-    Numba notices an edit of the file that holds a kernel, but not of the files that hold its callees. With
-    the hash in the name an edited callee finds an empty folder instead of stale machine code.
-    ``BORN_CACHE_DIR`` moves the folder.
+    Numba notices an edit of the file that holds a kernel, but not of the files that hold its callees. With the hash in
+    the name an edited callee finds an empty folder, no stale machine code. ``BORN_CACHE_DIR`` moves the folder.
     """
     default = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "born"
     return pathlib.Path(os.environ.get("BORN_CACHE_DIR", default)) / _digest(_kernel_sources())
@@ -217,6 +215,9 @@ _as_float = intrinsic(lambda typing_context, value: _bitcast(typing_context, val
 _as_integer = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.int64))
 _as_float32 = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.float32))
 _as_integer32 = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.int32))
+_ones = intrinsic(
+    lambda typing_context, value: (types.int64(value), lambda _, builder, __, args: builder.ctpop(args[0]))
+)
 
 
 def float_of_bits(bits: int) -> float:
@@ -239,10 +240,16 @@ def bits_of_float32(x: np.float32) -> np.int32:
     return np.float32(x).view(np.int32)
 
 
+def count_ones(word: int) -> int:
+    """How many of the 64 bits of a uint64 are 1."""
+    return int(word).bit_count()
+
+
 overload(float_of_bits, strict=False)(lambda bits: lambda bits: _as_float(bits))
 overload(bits_of_float, strict=False)(lambda x: lambda x: _as_integer(x))
 overload(float32_of_bits, strict=False)(lambda bits: lambda bits: _as_float32(np.int32(bits)))
 overload(bits_of_float32, strict=False)(lambda x: lambda x: _as_integer32(np.float32(x)))
+overload(count_ones, strict=False)(lambda word: lambda word: _ones(np.uint64(word)))
 
 TILE = 64  # columns that ``sum_rows`` keeps in registers
 ROWS_AT_ONCE = 2

@@ -7,7 +7,8 @@ from scipy.linalg import get_blas_funcs
 
 from neural.blas import blas_threads, one_blas_thread
 from neural.jit import kernel
-from nqs.log_derivatives import Outer, precision
+from nqs.log_derivatives import precision
+from nqs.spin_outer import SpinOuter
 
 SAMPLES = 1024  # whose products of pairs one thread forms at a time
 
@@ -30,7 +31,7 @@ class MachineJacobian:
     kind = "real"
 
     def __init__(self, spins: np.ndarray, t: np.ndarray) -> None:
-        self.outer = Outer(spins, t)
+        self.outer = SpinOuter(spins, t)
         (n, width), hidden = spins.shape, t.shape[1]
         self.table_shape = (width, hidden)
         self.shape = (n, width * hidden - 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural.jit import bits_of_float, bits_of_float32, float32_of_bits, float_of_bits, kernel
+from neural.jit import bits_of_float, bits_of_float32, count_ones, float32_of_bits, float_of_bits, kernel
 from neural.special import exp, exp_of_negative_32, sigmoid, sigmoid_32, softplus
 
 pytestmark = pytest.mark.interpreted
@@ -107,3 +107,16 @@ def test_extreme_arguments_in_single_precision():
     assert np.all((sigmoids[:2] >= 0) & (sigmoids[:2] < 2e-38))
     assert np.all(sigmoids[2:4] == 1)
     assert np.isnan([exponentials[4], sigmoids[4]]).all()
+
+
+@kernel
+def _count_all(words, out):
+    for i in range(words.size):
+        out[i] = count_ones(words[i])
+
+
+def test_ones_among_the_bits_of_a_word():
+    words = np.array([0, 1, 2**63, 2**64 - 1, 0x5555555555555555, 0xF0F0F0F0F0F0F0F1], dtype=np.uint64)
+    out = np.empty(len(words), dtype=np.int64)
+    _count_all(words, out)
+    assert out.tolist() == [0, 1, 1, 64, 32, 33]

@@ -11,6 +11,7 @@ from nqs import log_derivatives, machine_derivatives
 from nqs.log_derivatives import Blocks, Dense, Jacobian, Outer
 from nqs.machine_derivatives import MachineJacobian
 from nqs.reconfiguration import Centred
+from nqs.spin_outer import SpinOuter
 from nqs.wavefunctions.spin_jastrow import PairJacobian
 from nqs.wavefunctions.wavefunction import jacobian
 
@@ -28,6 +29,17 @@ def of_machine(is_complex: bool) -> MachineJacobian:
     """(1, s) and (1, t) of a machine with three sites and two hidden units."""
     spins, t = np.sign(normal((N_SAMPLES, 3))), normal((N_SAMPLES, 2)) + 1j * is_complex * normal((N_SAMPLES, 2))
     return MachineJacobian(*(np.insert(each, 0, 1, axis=1) for each in (spins, t if is_complex else t.real)))
+
+
+def of_spins(n_spins: int, is_complex: bool) -> SpinOuter:
+    """(1, s) and t for as many spins, in groups of which the last is smaller."""
+    return SpinOuter(
+        np.insert(np.sign(normal((N_SAMPLES, n_spins))), 0, 1, axis=1), numbers(is_complex, (N_SAMPLES, 2))
+    )
+
+
+def numbers(is_complex: bool, shape: tuple[int, ...]) -> np.ndarray:
+    return normal(shape) + 1j * normal(shape) if is_complex else normal(shape)
 
 
 # One line for each kind of Jacobian: its name, how it is made, and its matrix.
@@ -77,6 +89,19 @@ def test_products_with_the_transpose(name, single):
     for matrix in (gram, metric):
         assert matrix.flags.f_contiguous
         assert matrix.itemsize * (2 if single else 1) == dense.itemsize
+
+
+@pytest.mark.parametrize("complex_vectors", [False, True])
+@pytest.mark.parametrize("is_complex", [False, True])
+@pytest.mark.parametrize("n_spins", [1, 6, 15, 64, 70])
+def test_products_by_groups_of_spins(n_spins, is_complex, complex_vectors):
+    """One group, a smaller last one, an odd number of them, one word of bits and more."""
+    operator = of_spins(n_spins, is_complex)
+    plain = Outer(operator.left, operator.right)
+    v, u = (numbers(complex_vectors, (size,)) for size in operator.shape[::-1])
+    np.testing.assert_allclose(operator.matvec(v), plain.matvec(v), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(operator.rmatvec(u), plain.rmatvec(u), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(np.tril(operator.lower_gram()), np.tril(plain.lower_gram()), rtol=0, atol=1e-11)
 
 
 @pytest.mark.parametrize("name", ["MachineJacobian", "complex MachineJacobian"])
