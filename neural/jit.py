@@ -215,9 +215,7 @@ _as_float = intrinsic(lambda typing_context, value: _bitcast(typing_context, val
 _as_integer = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.int64))
 _as_float32 = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.float32))
 _as_integer32 = intrinsic(lambda typing_context, value: _bitcast(typing_context, value, types.int32))
-_ones = intrinsic(
-    lambda typing_context, value: (types.int64(value), lambda _, builder, __, args: builder.ctpop(args[0]))
-)
+_ones = intrinsic(lambda _, word: (types.int64(word), lambda context, builder, kind, args: builder.ctpop(args[0])))
 
 
 def float_of_bits(bits: int) -> float:
