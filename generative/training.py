@@ -71,7 +71,7 @@ class Training(Iterator[Record]):
     patience : stop after so many records without a lower validation loss; the end has the parameters of the lowest
     augment : a random symmetry, applied to every batch: (rows, generator) to rows
     device : "cpu", "cuda", ...
-    precision : "full", or "mixed" with bfloat16 where there is a GPU
+    precision : "full", or "mixed": products in bfloat16, parameters and updates in their own type. It pays on GPUs
     fabric : of several processes, from ``generative.distributed.launch``; its device replaces ``device``, and
         records hold the loss of all processes, other numbers of this one
     parts : of each batch, with random numbers of their own, which the processes share among them; one for each
@@ -268,8 +268,4 @@ def _length(has_data: bool, n_epochs: int | None, n_steps: int | None, n_batches
 def _autocast(precision: str, device: torch.device) -> Any:
     if precision not in PRECISIONS:
         raise ValueError(f"expected precision {' or '.join(PRECISIONS)}, got {precision!r}")
-    if precision == "full":
-        return nullcontext()
-    if device.type == "cpu":
-        raise ValueError('expected precision "full" on the CPU, got "mixed", which is for GPUs')
-    return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext() if precision == "full" else torch.autocast(device.type, torch.bfloat16)

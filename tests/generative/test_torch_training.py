@@ -213,6 +213,19 @@ def test_patience_returns_to_the_best_parameters(n_steps, n_records):
     assert net.bias.item() == seen[2]
 
 
+def test_mixed_precision_multiplies_in_bfloat16_and_updates_in_single_precision():
+    """The same path as in single precision, to the 8 bits of bfloat16."""
+    nets, found, types = {}, {}, set()
+    for precision in ("full", "mixed"):
+        net = nets[precision] = network()
+        net[0].register_forward_hook(lambda layer, inputs, out: types.add(out.dtype))
+        found[precision] = [record.losses["loss"] for record in training(net, precision=precision)]
+    assert types == {torch.float32, torch.bfloat16}
+    assert parameters(nets["mixed"]).dtype == np.float32
+    assert found["mixed"] != found["full"]
+    np.testing.assert_allclose(found["mixed"], found["full"], rtol=2**-7)
+
+
 def test_losses_that_share_parameters_are_refused():
     net = network()
     parameters = list(net.parameters())
@@ -228,7 +241,6 @@ def test_losses_that_share_parameters_are_refused():
         (dict(n_steps=3), "expected n_steps, or n_epochs"),
         (dict(data=None), "expected n_steps, or n_epochs"),
         (dict(n_epochs=0), "at least one step"),
-        (dict(precision="mixed"), "for GPUs"),
         (dict(precision="half"), "expected precision full or mixed"),
         (dict(ema=1.0), "ema < 1"),
         (dict(batch_size=0), "batch_size and record_every >= 1"),
