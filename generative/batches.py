@@ -54,10 +54,12 @@ class Batches:
 
     def _part(self, step: int, part: int) -> tuple[Tensor, Tensor | None]:
         passes, k = divmod(step, self.n_batches)
-        rows: Any = slice(k * self.batch_size + part, (k + 1) * self.batch_size, self.parts)
-        if self.data.shape[1]:
-            rows = self._ordered(passes)[rows]
-        return self.data[rows], None if self.condition is None else self.condition[rows]
+        mine = slice(k * self.batch_size + part, (k + 1) * self.batch_size, self.parts)
+        if not self.data.shape[1]:
+            return self.data[mine], None if self.condition is None else self.condition[mine]
+        rows = self._ordered(passes)[mine]
+        x = self.data.index_select(0, rows)  # half the time of data[rows]
+        return x, None if self.condition is None else self.condition.index_select(0, rows)
 
     def _ordered(self, passes: int) -> Tensor:
         """The order of the rows in a pass through the data."""

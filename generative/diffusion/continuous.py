@@ -40,6 +40,9 @@ HIGHEST = 16.0  # frequency of time that the network sees, for the steps of the 
 class Scaled(nn.Module):
     """A network, with the mean and the standard deviation of the data it computes in."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, net: nn.Module, n_features: int) -> None:
         super().__init__()
         self.net = net
@@ -52,8 +55,8 @@ class Scaled(nn.Module):
     def learn(self, rows: Tensor) -> None:
         """Take the mean of each feature, and one standard deviation for all."""
         mean = rows.mean(dim=0)
-        self.get_buffer("mean").copy_(mean)
-        self.get_buffer("deviation").fill_(float((rows - mean).square().mean().sqrt().clamp(min=1e-6)))
+        self.mean.copy_(mean)
+        self.deviation.fill_(float((rows - mean).square().mean().sqrt().clamp(min=1e-6)))
 
 
 class Diffusion(TorchModel):
@@ -107,7 +110,7 @@ class Diffusion(TorchModel):
             net = UNet((shape[0], shape[1]), channels, padding=padding, **options)
         self.scaled = Scaled(net, n)
         if discrete:
-            self.scaled.get_buffer("deviation").fill_(math.sqrt(1 + WIDTH**2))
+            self.scaled.deviation.fill_(math.sqrt(1 + WIDTH**2))
         super().__init__(self.scaled, shape, values, condition, seed)
         self.prediction, self.schedule, self.guidance = prediction, find_schedule(schedule), guidance
         self.sampler = DDPM() if sampler is None else sampler
@@ -165,11 +168,11 @@ class Diffusion(TorchModel):
         """Rows as the network sees them: spins with noise g, zero mean, deviation 1."""
         if g is not None:
             x = self._spins(x) + WIDTH * g
-        return (x - self.scaled.get_buffer("mean")) / self.scaled.get_buffer("deviation")
+        return (x - self.scaled.mean) / self.scaled.deviation
 
     def decoded(self, y: Tensor, noise: Noise) -> Tensor:
         """Rows of the kind of ``values``."""
-        x = y * self.scaled.get_buffer("deviation") + self.scaled.get_buffer("mean")
+        x = y * self.scaled.deviation + self.scaled.mean
         if self.discrete:
             up = (noise.uniform(self.n_features) < torch.sigmoid(2 / WIDTH**2 * x)).to(x)
             return up if self.values == "bits" else 2 * up - 1
@@ -199,7 +202,7 @@ class Diffusion(TorchModel):
         if self.n_probes is not None:
             probes = 2.0 * (noise.uniform(self.n_probes, self.n_features) < 0.5).to(y) - 1
         log_p = log_likelihood(self.epsilon(condition), self.schedule, y, self.n_steps, probes)
-        log_p = log_p - self.scaled.get_buffer("deviation").double().log().sum()
+        log_p = log_p - self.scaled.deviation.double().log().sum()
         return log_p if g is None else log_p + self._odds_over_density(self._spins(x), g).sum(1)
 
     def _odds_over_density(self, s: Tensor, g: Tensor) -> Tensor:

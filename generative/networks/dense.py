@@ -29,6 +29,8 @@ class TimeFeatures(nn.Module):
     The steps of a differential equation in which the network stands have to be well below 1 / highest.
     """
 
+    frequencies: Tensor
+
     def __init__(self, n: int = 32, highest: float = 128.0) -> None:
         super().__init__()
         frequencies = 2.0 ** torch.linspace(-3, math.log2(highest), n // 2)
@@ -36,7 +38,7 @@ class TimeFeatures(nn.Module):
 
     def forward(self, time: Tensor) -> Tensor:
         """Shape (b, n) for times (b,)."""
-        angles = time[:, None] * self.get_buffer("frequencies")
+        angles = time[:, None] * self.frequencies
         return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 

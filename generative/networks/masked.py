@@ -20,6 +20,8 @@ class MaskedLinear(Linear):
     With ``strict=False`` it also sees the inputs of site i itself.
     """
 
+    mask: Tensor
+
     def __init__(self, n_sites: int, n_in: int, n_out: int, strict: bool, gain: float = 1.0, bias: bool = True) -> None:
         super().__init__(n_sites * n_in, n_sites * n_out, gain, bias)
         self.per_input, self.per_output, self.strict = n_in, n_out, strict
@@ -28,11 +30,11 @@ class MaskedLinear(Linear):
         self.register_buffer("mask", mask, persistent=False)
 
     def fan_in(self) -> Tensor:
-        return self.get_buffer("mask").sum(dim=1, keepdim=True)
+        return self.mask.sum(dim=1, keepdim=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, n_sites * n_in) to (b, n_sites * n_out)."""
-        return F.linear(x, self.weight * self.get_buffer("mask"), self.bias)
+        return F.linear(x, self.weight * self.mask, self.bias)
 
     def site(self, x: Tensor, i: int) -> Tensor:
         """The outputs of site ``i`` alone, (b, n_out): the mask leaves it the first columns of x."""
@@ -83,7 +85,7 @@ class MaskedDense(nn.Module):
         if self.condition_skip is None or condition is None:
             return 0.0
         tensor = self.condition_skip.weight.view(self.n_sites, self.n_sites, -1)
-        tensor = tensor * self.skip.get_buffer("mask")[:, :, None]
+        tensor = tensor * self.skip.mask[:, :, None]
         return sum((x * c[:, None]) @ v.T for c, v in zip(condition.T, tensor.unbind(2)))
 
     def conditionals(self, n: int, condition: Tensor | None = None) -> Conditional:
