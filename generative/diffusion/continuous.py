@@ -21,12 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from generative.conditions import Condition
-from generative.diffusion.guidance import dropped, guided
+from generative.diffusion.guidance import check_guidance, dropped, guided
 from generative.diffusion.samplers import DDPM, Epsilon, ProbabilityFlow, Sampler, log_likelihood
 from generative.diffusion.schedules import Schedule, alpha_sigma, find_schedule, numbers
 from generative.model import Likelihood, TorchModel
-from generative.networks.convolutional import UNet
-from generative.networks.dense import Coupled, Dense
+from generative.networks.denoiser import denoiser
 from generative.noise import Noise
 from generative.objectives import Batch, Objective
 from generative.training import Training
@@ -98,17 +97,11 @@ class Diffusion(TorchModel):
         prediction = prediction or ("odds" if discrete else "epsilon")
         if prediction not in PREDICTIONS or (prediction == "odds" and not discrete):
             raise ValueError(f'expected prediction "epsilon", "v", or for spins "odds", got {prediction!r}')
-        if guidance < 0 or (guidance > 0 and condition is None):
-            raise ValueError(f"expected guidance >= 0, and a condition to be guided by, got {guidance} and {condition}")
-        n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
-        options: Any = dict(time=True, highest=HIGHEST, n_condition=n_condition, seed=seed)
-        if channels is None and prediction == "odds":
-            net: nn.Module = Coupled(n, hidden, activation=activation, **options)
-        elif channels is None:
-            net = Dense(n, hidden, n, activation=activation, **options)
-        else:
-            net = UNet((shape[0], shape[1]), channels, padding=padding, **options)
-        self.scaled = Scaled(net, n)
+        check_guidance(guidance, condition)
+        n_condition = 0 if condition is None else condition.n_features
+        options: Any = dict(padding=padding, activation=activation, n_condition=n_condition, highest=HIGHEST, seed=seed)
+        net = denoiser(shape, hidden, channels, coupled=prediction == "odds", **options)
+        self.scaled = Scaled(net, math.prod(shape))
         if discrete:
             self.scaled.deviation.fill_(math.sqrt(1 + WIDTH**2))
         super().__init__(self.scaled, shape, values, condition, seed)

@@ -9,9 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from generative.conditions import Condition
+
 DROPPED = 0.1  # fraction of the conditions that training leaves out
 
 Predictor = Callable[[Tensor, Any, Tensor | None], Tensor]  # of x, a time or times, and features
+
+
+def check_guidance(weight: float, condition: Condition | None) -> None:
+    """Raises ``ValueError`` for a negative weight, and for guidance without a condition."""
+    if weight < 0 or (weight > 0 and condition is None):
+        raise ValueError(f"expected guidance >= 0, and a condition to be guided by, got {weight} and {condition}")
 
 
 def dropped(condition: Tensor | None, weight: float, noise: torch.Generator) -> Tensor | None:

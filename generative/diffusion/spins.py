@@ -17,18 +17,16 @@ Sources: J. Sohl-Dickstein et al., arXiv:1503.03585, section 2.4 and table App.1
 eqs. (1) to (4), for uniform transitions.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from generative.conditions import Condition
-from generative.diffusion.guidance import dropped, guided
+from generative.diffusion.guidance import check_guidance, dropped, guided
 from generative.model import TorchModel
-from generative.networks.convolutional import UNet
-from generative.networks.dense import Coupled
+from generative.networks.denoiser import denoiser
 from generative.noise import Noise
 from generative.objectives import Batch, Objective
 from neural.optimizers import Schedule
@@ -123,14 +121,10 @@ class SpinDiffusion(TorchModel):
     ) -> None:
         if values not in ("spins", "bits") or n_steps < 1:
             raise ValueError(f'expected values "spins" or "bits" and n_steps >= 1, got {values!r} and {n_steps}')
-        if guidance < 0 or (guidance > 0 and condition is None):
-            raise ValueError(f"expected guidance >= 0, and a condition to be guided by, got {guidance} and {condition}")
-        n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
-        options: Any = dict(time=True, n_condition=n_condition, seed=seed)
-        if channels is None:
-            network: nn.Module = Coupled(n, hidden, activation=activation, **options)
-        else:
-            network = UNet((shape[0], shape[1]), channels, padding=padding, **options)
+        check_guidance(guidance, condition)
+        n_condition = 0 if condition is None else condition.n_features
+        options: Any = dict(padding=padding, activation=activation, n_condition=n_condition, seed=seed)
+        network = denoiser(shape, hidden, channels, coupled=True, **options)
         super().__init__(network, shape, values, condition, seed)
         self.n_steps, self.guidance = n_steps, guidance
 
