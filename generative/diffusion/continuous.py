@@ -51,9 +51,9 @@ class Scaled(nn.Module):
     def forward(self, x: Tensor, time: Tensor, condition: Tensor | None) -> Tensor:
         return self.net(x, time, condition)
 
-    def learn(self, rows: Tensor) -> None:
-        """Take the mean of each feature, and one standard deviation for all."""
-        mean = rows.mean(dim=0)
+    def learn(self, rows: Tensor, same: bool = False) -> None:
+        """Take the mean of each feature, or the ``same`` for all, and one standard deviation for all."""
+        mean = rows.mean().expand(rows.shape[1]) if same else rows.mean(dim=0)
         self.mean.copy_(mean)
         self.deviation.fill_(float((rows - mean).square().mean().sqrt().clamp(min=1e-6)))
 
@@ -63,6 +63,8 @@ class Diffusion(TorchModel):
 
     shape : of one configuration
     values : "real" or "unit", or "spins" and "bits", which are taken as spins
+    translation : a network that follows shifts of the periodic lattice: hidden units come in groups of one for each
+        site, which share their weights
     prediction : what the network returns, "epsilon", "v" or "odds"; "odds" for spins, otherwise "epsilon", unless given
     schedule : "linear", "cosine", or one of ``generative.diffusion.schedules``
     sampler : how ``sample`` works: ``DDPM``, ``DDIM``, ``PredictorCorrector`` or ``ProbabilityFlow``; may be replaced
@@ -84,6 +86,7 @@ class Diffusion(TorchModel):
         channels: Sequence[int] | None = None,
         padding: str = "circular",
         activation: str = "gelu",
+        translation: bool = False,
         prediction: str | None = None,
         schedule: str | Schedule = "linear",
         sampler: Sampler | ProbabilityFlow | None = None,
@@ -99,7 +102,14 @@ class Diffusion(TorchModel):
             raise ValueError(f'expected prediction "epsilon", "v", or for spins "odds", got {prediction!r}')
         check_guidance(guidance, condition)
         n_condition = 0 if condition is None else condition.n_features
-        options: Any = dict(padding=padding, activation=activation, n_condition=n_condition, highest=HIGHEST, seed=seed)
+        options: Any = dict(
+            padding=padding,
+            activation=activation,
+            translation=translation,
+            n_condition=n_condition,
+            highest=HIGHEST,
+            seed=seed,
+        )
         net = denoiser(shape, hidden, channels, coupled=prediction == "odds", **options)
         self.scaled = Scaled(net, math.prod(shape))
         if discrete:
@@ -107,7 +117,7 @@ class Diffusion(TorchModel):
         super().__init__(self.scaled, shape, values, condition, seed)
         self.prediction, self.schedule, self.guidance = prediction, find_schedule(schedule), guidance
         self.sampler = DDPM() if sampler is None else sampler
-        self.n_steps, self.n_probes = n_steps, n_probes
+        self.n_steps, self.n_probes, self.translation = n_steps, n_probes, translation
 
     @property
     def discrete(self) -> bool:
@@ -122,7 +132,7 @@ class Diffusion(TorchModel):
 
     def train(self, rows: Tensor | None, *arguments: Any, **named: Any) -> Training:
         if rows is not None and not self.discrete:
-            self.scaled.learn(rows)
+            self.scaled.learn(rows, self.translation)
         return super().train(rows, *arguments, **named)
 
     def objectives(self, learning_rate: float | LearningRate) -> list[Objective]:

@@ -99,6 +99,8 @@ class SpinDiffusion(TorchModel):
     By Bayes' rule the log odds of s_0,i are 2 artanh(m) s_t,i, what its own spin says, plus what the others say, which
     is the network.
 
+    translation : a model that is invariant under shifts of the periodic lattice: hidden units come in groups of one for
+        each site, which share their weights
     n_steps : of the process
     guidance : w >= 0 of classifier-free guidance of the log odds, (1 + w) h(s, t, c) - w h(s, t, nothing)
     """
@@ -114,6 +116,7 @@ class SpinDiffusion(TorchModel):
         channels: Sequence[int] | None = None,
         padding: str = "circular",
         activation: str = "gelu",
+        translation: bool = False,
         n_steps: int = 64,
         guidance: float = 0.0,
         condition: Condition | None = None,
@@ -123,7 +126,9 @@ class SpinDiffusion(TorchModel):
             raise ValueError(f'expected values "spins" or "bits" and n_steps >= 1, got {values!r} and {n_steps}')
         check_guidance(guidance, condition)
         n_condition = 0 if condition is None else condition.n_features
-        options: Any = dict(padding=padding, activation=activation, n_condition=n_condition, seed=seed)
+        options: Any = dict(
+            padding=padding, activation=activation, translation=translation, n_condition=n_condition, seed=seed
+        )
         network = denoiser(shape, hidden, channels, coupled=True, **options)
         super().__init__(network, shape, values, condition, seed)
         self.n_steps, self.guidance = n_steps, guidance

@@ -2,6 +2,7 @@
 
 from generative.networks.convolutional import ResidualBlock, UNet
 from generative.networks.dense import Coupled, Couplings, Dense, TimeFeatures, feed_forward
+from generative.networks.lattice import LatticeDense, SharedLinear
 from generative.networks.layers import Conv2d, Linear, initialise
 from generative.networks.masked import CausalConv, MaskedDense
 from generative.networks.transformer import CausalTransformer
@@ -13,9 +14,11 @@ __all__ = [
     "Coupled",
     "Couplings",
     "Dense",
+    "LatticeDense",
     "Linear",
     "MaskedDense",
     "ResidualBlock",
+    "SharedLinear",
     "TimeFeatures",
     "UNet",
     "feed_forward",

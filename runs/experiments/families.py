@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from generative.training import Training
 
 SAMPLERS = ("ddpm", "ddim", "flow")
-BOUNDS = {"exact": "exact", "lower": "lower bound", "upper": "upper bound", "stochastic": "estimate"}
 
 
 def sampler(name: str, n_steps: int) -> Any:
@@ -33,15 +32,15 @@ def make_model(family: str, data: "Dataset", width: int, seed: int, **options: A
     if family == "vae":
         return VAE(*arguments, seed=seed, **{"n_latent": n_latent, "hidden": (width,), **options})
     if family == "gan":
-        return GAN(*arguments, n_latent=16, seed=seed, **{"hidden": (width, width), **options})
+        return GAN(*arguments, seed=seed, **{"n_latent": 16, "hidden": (width, width), **options})
     if family == "diffusion":
-        return Diffusion(*arguments, hidden=(width,) * 3, seed=seed, **options)
+        return Diffusion(*arguments, seed=seed, **{"hidden": (width,) * 3, **options})
     if family == "flow":
         from generative.flows import Flow
 
         return Flow(*arguments, hidden=(width // 4,) * 2, seed=seed, **options)
     if family == "spin-diffusion":
-        return SpinDiffusion(*arguments, hidden=(width,) * 2, seed=seed, **options)
+        return SpinDiffusion(*arguments, seed=seed, **{"hidden": (width,) * 2, **options})
     raise ValueError(f"expected a family of models, got {family!r}")
 
 

@@ -31,13 +31,30 @@ class IsingRBMSettings(Settings):
     n_measure: int = Field(20_000, ge=100, description="samples of the final comparison")
 
 
+def make_machine(size: int, n_hidden: int | None, seed: int, translations: bool = True) -> Any:
+    """A machine for a square lattice, the same under flips of all spins, and under translations."""
+    from generative import IsingRBM
+    from montecarlo.lattices import Square
+
+    group = Square(size).translations if translations else None
+    return IsingRBM(size**2, n_hidden or size**2, seed=seed, scale=0.05, symmetric=True, permutations=group)
+
+
+def fit_machine(model: Any, rows: np.ndarray, *, learning_rate: float, natural: float, **options: Any) -> Any:
+    """Natural gradient descent, or Adam for ``natural=0``, with a rate that falls to 0 along a cosine."""
+    from neural.optimizers import Adam, CosineDecay, GradientDescent
+
+    n_updates = max(1, options["n_epochs"] * -(-len(rows) // options["batch_size"]))
+    rate = CosineDecay(learning_rate, n_updates)
+    optimizer = GradientDescent(rate) if natural else Adam(rate)
+    return model.fit(rows, optimizer=optimizer, natural=natural, **options)
+
+
 class IsingRBMRun:
     """Training, then the likelihood of the test data and the observables of samples."""
 
     def __init__(self, settings: IsingRBMSettings) -> None:
-        from generative import IsingRBM, datasets
-        from montecarlo.lattices import Square
-        from neural.optimizers import Adam, CosineDecay, GradientDescent
+        from generative import datasets
 
         self.settings = settings
         sites = settings.size**2
@@ -49,24 +66,16 @@ class IsingRBMRun:
             values="spins",
             threads=settings.threads,
         )
-        self.model = IsingRBM(
-            sites,
-            settings.n_hidden or sites,
-            seed=settings.seed,
-            scale=0.05,
-            symmetric=True,
-            permutations=Square(settings.size).translations if settings.translations else None,
-        )
-        n_updates = max(1, settings.n_epochs * -(-len(self.data.train) // settings.batch_size))
-        rate = CosineDecay(settings.learning_rate, n_updates)
-        self.fit: Any = self.model.fit(
+        self.model = make_machine(settings.size, settings.n_hidden, settings.seed, settings.translations)
+        self.fit: Any = fit_machine(
+            self.model,
             self.data.train,
+            learning_rate=settings.learning_rate,
+            natural=settings.natural,
             method=settings.method,
             k=settings.k,
             n_epochs=max(1, settings.n_epochs),
             batch_size=settings.batch_size,
-            optimizer=GradientDescent(rate) if settings.natural else Adam(rate),
-            natural=settings.natural,
             validation=self.data.test,
         )
         self.measured: dict[str, Measurement] = {}
