@@ -26,22 +26,23 @@ N_TEST, N_RECORDS, N_ANNEALED, N_PICTURES = 1000, 20, 2048, 8
 
 
 class Recipe(NamedTuple):
-    """How a family takes part: updates and learning rate as parts of the common ones, and options of the model."""
+    """How a family takes part: updates, learning rate and width as parts of the common ones; options of the model."""
 
-    updates: float = 1.0
-    rate: float = 1.0
+    updates: float
+    rate: float
+    width: float
     options: Mapping[str, Any] = {}
 
 
 RECIPES: dict[str, Recipe] = {
-    "rbm": Recipe(0.5),
-    "made": Recipe(2.0, 1.0, {"flip": True, "translation": True}),
-    "vae": Recipe(1.0, 1.0, {"flip": True, "n_latent": 64, "hidden": (512, 512), "activation": "gelu"}),
-    "gan": Recipe(1.5, 0.5, {"n_latent": 64, "hidden": (256, 256), "penalty": 1.0}),
-    "diffusion": Recipe(1.0, 2.0, {"translation": True, "n_probes": 1, "n_steps": 20}),
-    "spin-diffusion": Recipe(1.0, 2.0, {"translation": True, "n_steps": 256}),
+    "rbm": Recipe(0.5, 200.0, 0.0),
+    "made": Recipe(2.0, 2.5, 1.0, {"flip": True, "translation": True}),
+    "vae": Recipe(1.0, 1.0, 1.0, {"flip": True, "n_latent": 64, "activation": "gelu"}),
+    "gan": Recipe(5 / 3, 0.5, 0.5, {"n_latent": 64, "penalty": 1.0}),
+    "diffusion": Recipe(5 / 3, 4.0, 1.0, {"translation": True, "n_probes": 1, "n_steps": 20}),
+    "spin-diffusion": Recipe(4 / 3, 4.0, 1.0, {"translation": True, "n_steps": 128}),
 }
-NATURAL, NATURAL_RATE = 0.01, 0.4  # damping and rate of the Boltzmann machine's natural gradient
+DAMPING = 0.01  # of the Boltzmann machine's natural gradient
 N_STEPS_OF_FLOW = 25
 
 
@@ -55,10 +56,12 @@ class IsingShowdownSettings(Settings):
     n_data: int = Field(
         100_000, ge=100, description="configurations at each temperature, of which a fifth is for testing"
     )
-    n_updates: int = Field(3000, ge=N_RECORDS, description="steps of the optimizer, times that of the family")
+    n_updates: int = Field(3000, ge=N_RECORDS, description="steps of the optimizer; families differ, see RECIPES")
     batch_size: int = Field(256, ge=2, description="configurations for each update")
-    learning_rate: float = Field(2e-3, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
-    width: int = Field(512, ge=1, description="units of each hidden layer")
+    learning_rate: float = Field(
+        2e-3, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine; families differ"
+    )
+    width: int = Field(512, ge=1, description="units of each hidden layer, a multiple of the sites")
     n_measure: int = Field(10_000, ge=100, description="samples of each model")
 
 
@@ -69,22 +72,24 @@ class Contestant:
         self.family, self.data, self.settings, self.recipe = family, data, settings, RECIPES[family]
         self.rows: Any = np.asarray(data.train)
         self.n_updates = max(N_RECORDS, round(self.recipe.updates * settings.n_updates))
-        self.is_rbm = family == "rbm"
+        self.rate, self.is_rbm = self.recipe.rate * settings.learning_rate, family == "rbm"
         self.model, self.training = self._machine() if self.is_rbm else self._network()
 
     def _machine(self) -> tuple[Any, Any]:
         s = self.settings
         model, n_batches = make_machine(s.size, None, s.seed), -(-len(self.rows) // s.batch_size)
         arguments: Any = dict(method="pcd", k=5, n_epochs=max(1, round(self.n_updates / n_batches)))
-        arguments |= dict(batch_size=s.batch_size, learning_rate=NATURAL_RATE, natural=NATURAL)
+        arguments |= dict(batch_size=s.batch_size, learning_rate=self.rate, natural=DAMPING)
         return model, fit_machine(model, self.rows, **arguments)
 
     def _network(self) -> tuple[Any, Any]:
         s, options = self.settings, dict(self.recipe.options)
+        if self.family != "made":  # which has units for each site
+            options["hidden"] = (round(self.recipe.width * s.width),) * 2
         if self.family == "diffusion":
             options["sampler"] = sampler("flow", N_STEPS_OF_FLOW)
         model: Any = make_model(self.family, self.data, s.width, s.seed, **options)
-        chosen = s.model_copy(update={"n_updates": self.n_updates, "learning_rate": self.recipe.rate * s.learning_rate})
+        chosen = s.model_copy(update={"n_updates": self.n_updates, "learning_rate": self.rate})
         symmetric = self.family == "made"  # a mixture of its images, in which it draws them by itself
         augmented: Any = dict(flip=not symmetric, translation=not symmetric, validation=None)
         return model, fit(model, self.rows, chosen, record_every=-(-self.n_updates // N_RECORDS), **augmented)
