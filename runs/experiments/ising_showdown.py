@@ -90,9 +90,9 @@ class Contestant:
             options["sampler"] = sampler("flow", N_STEPS_OF_FLOW)
         model: Any = make_model(self.family, self.data, s.width, s.seed, **options)
         chosen = s.model_copy(update={"n_updates": self.n_updates, "learning_rate": self.rate})
-        symmetric = self.family == "made"  # a mixture of its images, in which it draws them by itself
-        augmented: Any = dict(flip=not symmetric, translation=not symmetric, validation=None)
-        return model, fit(model, self.rows, chosen, record_every=-(-self.n_updates // N_RECORDS), **augmented)
+        images = {name: not self.recipe.options.get(name) for name in ("flip", "translation")}  # if the model has not
+        part: Any = dict(record_every=-(-self.n_updates // N_RECORDS), validation=None)
+        return model, fit(model, self.rows, chosen, **part, **images)
 
     @property
     def done(self) -> bool:
