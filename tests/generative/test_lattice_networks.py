@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from generative.diffusion import Diffusion, SpinDiffusion
 from generative.networks import LatticeDense, SharedLinear
 from generative.networks.lattice import per_site
 from generative.noise import generator
@@ -65,8 +66,31 @@ def test_time_and_condition_matter():
     assert (net(x, 0.5 * one, 0 * one[:, None]) - base).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("values", ["spins", "real"])
+def test_a_diffusion_model_follows_shifts_also_after_it_has_seen_data(values):
+    model = Diffusion(SHAPE, values, hidden=(24, 24), translation=True, seed=1)
+    rows = np.where(normal(64, N) > 0, 1.0, -1.0)
+    next(model.fit(rows if values == "spins" else rows + np.arange(N), n_steps=3, batch_size=32))
+    x, eps = normal(4, N).float(), model.epsilon(None)
+    for shift in SHIFTS:
+        np.testing.assert_allclose(eps(x[:, shift], 0.3).detach(), eps(x, 0.3)[:, shift].detach(), atol=1e-5)
+    assert model.encoded(torch.zeros(1, N), None).std() < 1e-6  # one mean for all sites
+
+
+def test_diffusion_of_spins_follows_shifts():
+    model = SpinDiffusion(SHAPE, hidden=(24,), translation=True, seed=1)
+    next(model.fit(np.where(normal(64, N) > 0, 1.0, -1.0), n_steps=20, batch_size=32, learning_rate=0.02))
+    s, t, log_odds = torch.sign(normal(4, N)).float(), torch.full((4,), 0.4), model.log_odds(None)
+    found = log_odds(s, t).detach()
+    assert (found - SpinDiffusion._own(s, t)).abs().max() > 0.01
+    for shift in SHIFTS:
+        np.testing.assert_allclose(log_odds(s[:, shift], t).detach(), found[:, shift], atol=1e-5)
+
+
 def test_units_come_in_groups_of_one_for_each_site():
     assert per_site((24, 36), 12) == [2, 3]
     for units in ((24, 30), (), (0,)):
         with pytest.raises(ValueError, match="in groups of 12, one for each site"):
             per_site(units, 12)
+    with pytest.raises(ValueError, match="in groups of 12"):
+        SpinDiffusion(SHAPE, hidden=(16,), translation=True)

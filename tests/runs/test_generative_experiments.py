@@ -5,13 +5,14 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from montecarlo.estimates import Estimate
 from runs.experiments import find
-from runs.experiments.ising_showdown import table
 from runs.hdf5 import read_tree, write_tree
 from runs.result import Measurement, Result
+from runs.showdown import table
 
 PLANE = {"n_updates": 200, "n_data": 1000, "n_measure": 200, "width": 16, "sampler_steps": 5, "n_grid": 10}
-FAMILIES = ["rbm", "made", "diffusion"]
+FAMILIES = ["rbm", "made", "diffusion", "spin-diffusion"]
 SHOWDOWN = {"size": 4, "temperatures": [2.5], "n_data": 500, "n_updates": 20, "n_measure": 200, "width": 16}
 CASES = [
     ("moons", PLANE, {"classifier_accuracy", "log_likelihood", "integral"}),
@@ -69,4 +70,22 @@ def test_it_measures_draws_and_continues_to_the_same_bits(tmp_path, name, fields
     experiment.draw(result, figure)
     figure.savefig(tmp_path / "picture.png")
     if name == "ising-showdown":
-        assert all(f"{family:16}2.5" in table(result) for family in FAMILIES)
+        assert whole.notes == table(measured, (2.5,), FAMILIES)
+        assert all(f" {family} " in line for family, line in zip(FAMILIES, whole.notes[2:], strict=True))
+
+
+def test_a_table_of_models_has_scores_and_what_kind_of_number_the_nats_are():
+    def measured(mean: float, error: float = 0.0, unit: str = "", exact: float | None = None) -> Measurement:
+        return Measurement(Estimate(mean, error), unit, exact)
+
+    found = {
+        "made 2.5 energy": measured(-1.45, 0.02, exact=-1.5),
+        "made 2.5 nats_per_spin": measured(0.3125, 0.0005, "nats, at most", 0.3),
+        "made 2.5 seconds_to_train": measured(12.0),
+        "made 2.5 seconds_per_sample": measured(0.002),
+        "gan 2.5 energy": measured(-1.5, 0.02, exact=-1.5),
+    }
+    _, head, made, gan = table(found, [2.5], ["made", "gan"])
+    assert head.split()[:3] == ["T", "model", "energy"]
+    assert made.split() == ["2.5", "made", "2.5", *["nan"] * 6, "0.01250", "0.00050", "at", "most", "12.0", "2.000"]
+    assert gan.split() == ["gan", "0.0", *["nan"] * 6, "none", "nan", "nan"]
