@@ -1,5 +1,7 @@
 """Experiments with generative models: what they measure, their pictures, and that they continue to the same bits."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -48,7 +50,7 @@ def stored(tree, path):
 def test_it_measures_draws_and_continues_to_the_same_bits(tmp_path, name, fields, quantities):
     experiment = find(name)
     settings = experiment.settings.model_validate(fields)
-    whole = experiment.start(settings)
+    whole: Any = experiment.start(settings)
     expected = finish(whole)
     assert quantities <= expected.keys()
     stopped = experiment.start(settings)
