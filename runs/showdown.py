@@ -19,6 +19,7 @@ OBSERVABLES = ("energy", "abs_m", "specific_heat", "susceptibility", "binder", "
 HEADS = ("energy", "|m|", "C", "chi", "Binder", "G(2)", "G(3)")
 SYMBOLS = ("$E$", "$|m|$", "$C$", "$\\chi$", "$U$", "$G_2$", "$G_3$")
 LEGEND = "E energy, |m| magnetisation, C specific heat, χ susceptibility, U Binder cumulant, G_r correlation at r"
+SHADES = (*COLOURS, "#c9a227")
 COLOUR_LIMIT, SMALLEST = 10.0, 1e-5  # standard errors; nats per spin
 
 
@@ -39,7 +40,7 @@ def table(measured: Mapping[str, Measurement], temperatures: Sequence[float], fa
             scores = "".join(f"{z(measured.get(name_of(family, t, name))):>8.1f}" for name in OBSERVABLES)
             train, each = (_value(measured.get(name_of(family, t, f"seconds_{what}"))) for what in WORK)
             nats = _nats(measured.get(name_of(family, t, "nats_per_spin")))
-            lines.append(f"{f'{t:g}' if not k else '':<9}{family:16}{scores}{nats}{train:>8.1f}{1e3 * each:>11.3f}")
+            lines.append(f"{f'{t:.4g}' if not k else '':<9}{family:16}{scores}{nats}{train:>8.1f}{1e3 * each:>11.3f}")
     return lines
 
 
@@ -79,13 +80,16 @@ def draw(result: "Result", figure: "Figure") -> None:
     panels = upper.subplots(1, columns, squeeze=False)[0]
     for k, (axes, t) in enumerate(zip(panels, temperatures)):
         draw_scores(result, axes, t, names=not k)
-        axes.set_title(f"T = {t:g}", pad=20)
+        axes.set_title(f"T = {t:.4g}", pad=20)
     upper.supxlabel(f"standard errors from the exact value, of {result.config['n_measure']} samples\n{LEGEND}", size=9)
     panels = middle.subplots(1, columns, squeeze=False, sharex=True)[0]
     for k, (axes, t) in enumerate(zip(panels, temperatures)):
         draw_nats(result, axes, t, names=not k)
-    middle.supxlabel("nats per spin above the entropy, where 0 is the exact distribution", size=9)
-    left, centre, right = lower.subplots(1, 3, width_ratios=[1, 1, 1.1])
+    middle.supxlabel(
+        "nats per spin above the entropy: 0 is the exact distribution; pale bars are within two standard errors of it",
+        size=9,
+    )
+    left, centre, right = lower.subplots(1, 3)
     draw_work(result, left, WORK[0], 1.0, "training, seconds of a core")
     draw_work(result, centre, WORK[1], 1e3, "one sample, milliseconds of a core", axis="log", names=False)
     draw_samples(result, right, sorted(temperatures)[len(temperatures) // 2])
@@ -116,13 +120,15 @@ def draw_nats(result: "Result", axes: "Axes", t: float, names: bool) -> None:
     for k, family in enumerate(families):
         nats = result.measurement.get(name_of(family, t, "nats_per_spin"))
         if nats is None or nats.exact is None:
-            axes.text(1.3 * SMALLEST, k, "no likelihood", va="center", fontsize=8, color=GREY)
+            axes.text(1.1 * SMALLEST, k, "no likelihood", va="center", fontsize=8, color=GREY)
             continue
         above, error = nats.estimate.mean - nats.exact, nats.estimate.error
-        top = max(above, error, SMALLEST)
-        axes.barh(k, top, color=COLOURS[k % len(COLOURS)], alpha=1.0 if above > 2 * error else 0.4, height=0.7)
-        axes.text(1.15 * top, k, f"{_kind(nats)} {above:.2g} ± {error:.1g}", va="center", fontsize=8)
-    axes.set(xscale="log", xlim=(SMALLEST, 3.0))
+        top = max(above, error, 1.5 * SMALLEST)
+        axes.barh(k, top, color=SHADES[k % len(SHADES)], alpha=1.0 if above > 2 * error else 0.4, height=0.7)
+        axes.text(
+            1.15 * top, k, f"{_kind(nats)} {above:.{1 + (abs(above) > error)}g} ± {error:.1g}", va="center", fontsize=8
+        )
+    axes.set(xscale="log", xlim=(SMALLEST, 1.0))
     _name(axes, families, names)
 
 
@@ -134,7 +140,7 @@ def draw_work(
     for k, family in enumerate(families):
         each = [_value(result.measurement.get(name_of(family, t, f"seconds_{what}"))) for t in temperatures]
         mean = scale * float(np.mean(each))
-        axes.barh(k, mean, color=COLOURS[k % len(COLOURS)], height=0.7)
+        axes.barh(k, mean, color=SHADES[k % len(SHADES)], height=0.7)
         axes.text(mean, k, f" {mean:.2g}" if mean < 10 else f" {mean:.0f}", va="center", fontsize=8)
     axes.set_xscale(axis)
     axes.margins(x=0.2)
@@ -148,7 +154,7 @@ def draw_samples(result: "Result", axes: "Axes", t: float) -> None:
     rows: Any = [result.samples[name_of(name, t)] for name in names]
     size, n = result.config["size"], len(rows[0])
     draw_grid(np.concatenate(rows).reshape(-1, size, size), axes, columns=n, most=n * len(rows))
-    axes.set_title(f"samples at T = {t:g}", fontsize=10)
+    axes.set_title(f"samples at T = {t:.4g}", fontsize=10)
     for k, name in enumerate(names):
         axes.text(-1.5, (size + 1) * k + size / 2, name, ha="right", va="center", fontsize=9)
 
