@@ -76,18 +76,19 @@ class Dense(nn.Module):
 
 
 class Couplings(nn.Module):
-    """The fields sum_j (J_ij + sum_k c_k V_ij,k) x_j of x (b, n) and a condition c; J and V are 0 at first.
+    """The n fields sum_j (J_ij + sum_k c_k V_ij,k) x_j of x (b, n_in) and a condition c; J and V are 0 at first.
 
-    causal : x_i sees x_j for j < i alone
+    n_in : n, unless given
+    causal : the field at i is that of x_j for j < i alone
     """
 
-    def __init__(self, n: int, n_condition: int = 0, causal: bool = False) -> None:
+    def __init__(self, n: int, n_condition: int = 0, *, n_in: int | None = None, causal: bool = False) -> None:
         super().__init__()
-        self.matrices = nn.Parameter(torch.zeros(1 + n_condition, n, n))
+        self.matrices = nn.Parameter(torch.zeros(1 + n_condition, n, n_in or n))
         self.causal = causal
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Shape (b, n), as x."""
+        """Shape (b, n)."""
         first, *others = self.matrices.tril(-1) if self.causal else self.matrices
         fields = x @ first.T
         if condition is None:
@@ -101,16 +102,34 @@ class Couplings(nn.Module):
 
 
 class Coupled(nn.Module):
-    """A dense network of x, time and condition, and ``Couplings``.
+    """A dense network of x (b, n_in), time and condition, and ``Couplings``, to n_out features, n_in unless given.
 
     For spins these are the fields of a mean-field theory, which layers alone learn slowly.
     """
 
-    def __init__(self, n: int, hidden: Sequence[int], *, n_condition: int = 0, **options: Any) -> None:
+    def __init__(
+        self, n_in: int, hidden: Sequence[int], n_out: int | None = None, *, n_condition: int = 0, **options: Any
+    ) -> None:
         super().__init__()
-        self.dense = Dense(n, hidden, n, n_condition=n_condition, **options)
-        self.couplings = Couplings(n, n_condition)
+        self.dense = Dense(n_in, hidden, n_out or n_in, n_condition=n_condition, **options)
+        self.couplings = Couplings(n_out or n_in, n_condition, n_in=n_in)
 
     def forward(self, x: Tensor, time: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
-        """Shape (b, n), as x."""
+        """Shape (b, n_out)."""
         return self.dense(x, time, condition) + self.couplings(x, condition)
+
+
+class Paired(nn.Module):
+    """A dense network of x (b, n_in), of x_i sum_j J_ij x_j, and of a condition, with the fields of ``Couplings``.
+
+    For spins these products are energies of each with the others, which layers alone learn slowly.
+    """
+
+    def __init__(self, n_in: int, hidden: Sequence[int], n_out: int, *, n_condition: int = 0, **options: Any) -> None:
+        super().__init__()
+        self.dense = Dense(2 * n_in, hidden, n_out, n_condition=n_condition, **options)
+        self.couplings = Couplings(n_in, n_condition)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Shape (b, n_out)."""
+        return self.dense(torch.cat([x, x * self.couplings(x, condition)], dim=1), condition=condition)

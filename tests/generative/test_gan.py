@@ -181,6 +181,23 @@ def test_a_model_with_flip_is_symmetric(values):
         assert abs(turned.mean() - 0.5) < 4 * 0.5 / 4000**0.5
 
 
+def test_a_model_with_couplings_learns_neighbours_that_the_condition_joins():
+    """Neighbours are equal with probability 0.95 for one label and 0.5 for the other."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=4000)
+    equal = rng.random((4000, 5)) < np.where(labels, 0.95, 0.5)[:, None]
+    steps = np.concatenate([rng.choice([-1.0, 1.0], (4000, 1)), np.where(equal, 1.0, -1.0)], axis=1)
+    rows, found = np.cumprod(steps, axis=1), {}
+    model = GAN((6,), "spins", hidden=(32,), flip=True, couplings=True, n_critic=2, penalty=1.0, condition=Classes(2))
+    for _ in model.fit(rows, labels=labels, n_steps=500, batch_size=128, learning_rate=3e-3, ema=0.99):
+        pass
+    for label in (0, 1):
+        s = model.sample(4000, 1, condition=label)
+        found[label] = np.mean(s[:, :-1] * s[:, 1:])
+    assert abs(found[0]) < 0.15
+    assert abs(found[1] - 0.9) < 0.15
+
+
 @pytest.mark.parametrize("values", ["spins", "bits", "unit", "real"])
 def test_samples_do_not_depend_on_how_many_are_drawn(values):
     model = GAN((4, 4), values, channels=(4,), condition=Classes(2))
@@ -196,6 +213,8 @@ def test_arguments_are_checked():
         GAN((2,), loss="least squares")
     with pytest.raises(ValueError, match="for flip=True, got 'real'"):
         GAN((2,), flip=True)
+    with pytest.raises(ValueError, match="spectral=False and no channels"):
+        GAN((2,), couplings=True, spectral=True)
 
 
 def test_generator_and_critic_follow_one_schedule():

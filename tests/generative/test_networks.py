@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from generative.networks import CausalConv, CausalTransformer, Dense, MaskedDense, UNet, initialise
+from generative.networks import CausalConv, CausalTransformer, Coupled, Dense, MaskedDense, Paired, UNet, initialise
 from generative.noise import generator
 from generative.symmetries import augmentation, translations
 
@@ -161,3 +161,19 @@ def test_random_images_are_images_and_all_of_them_come(values):
     rows, counts = np.unique(images, axis=0, return_counts=True)
     assert len(rows) == 12
     assert np.sum((counts - 4000 / 12) ** 2) / (4000 / 12) < 31.3  # chi-squared of 11, probability 1e-3
+
+
+def test_couplings_are_bilinear_in_what_they_join_and_in_the_condition():
+    """With the dense layers at zero: sum_j (J_ij + sum_k c_k V_ij,k) x_j from 3 numbers to 5, and x_i times that."""
+    x, c = spins(4)[:, :3], torch.tensor([[1.0, 0.5], [1.0, -0.5], [0.0, 2.0], [0.0, 0.0]]).double()
+    coupled, paired = Coupled(3, (4,), 5, n_condition=2).double(), Paired(3, (), 1, n_condition=2).double()
+    with torch.no_grad():
+        for p in coupled.dense.parameters():
+            p.zero_()
+        for net in (coupled, paired):
+            net.couplings.matrices.copy_(torch.randn(net.couplings.matrices.shape, generator=generator(2)))
+    joined = torch.cat([torch.ones(4, 1), c], dim=1)
+    fields = torch.einsum("bk,kij,bj->bi", joined, coupled.couplings.matrices, x)
+    torch.testing.assert_close(coupled(x, condition=c), fields)
+    products = x * torch.einsum("bk,kij,bj->bi", joined, paired.couplings.matrices, x)
+    torch.testing.assert_close(paired(x, c), paired.dense(torch.cat([x, products], dim=1), condition=c))
