@@ -10,7 +10,7 @@ parameters P:
 
     "parameters"   Cholesky of the P x P metric: n P^2 / 2 + P^3 / 6 multiplications
     "samples"      (S + shift)^-1 O^T = O^T (O O^T / n + shift)^-1: Cholesky of an n x n matrix: that of O O^T + n^3 / 6
-    "iterations"   conjugate gradients, which need products with O and O^T only
+    "iterations"   conjugate gradients, which need products with O and O^T only, as many as the last time or so
 
 The Cholesky factors of large matrices are computed in single precision. They precondition conjugate gradients in double
 precision, which reach a relative error of 1e-10 in three or four iterations.
@@ -61,7 +61,7 @@ class StochasticReconfiguration:
         energies e the last one leaves, e - mu O d; between 0 and 1, 0 for none
     max_distance : the trust region: a step d with sqrt(d^T S d) beyond it is scaled back to it. It is the standard
         deviation of the change of log psi over the samples
-    method : "auto" picks the cheapest of "parameters", "samples" and "iterations"
+    method : "auto" picks for every step the cheapest of "parameters", "samples" and "iterations"
     tolerance, max_iterations : conjugate gradients stop at a residual of tolerance |f|; the statistical error of f is
         many times larger
 
