@@ -1,8 +1,9 @@
 """Particles on a line with an interaction of finite range."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from nqs.exact.two_on_a_line import two_with_gaussian_interaction
 from nqs.systems.calogero_sutherland import trap_on_a_line
@@ -91,10 +92,36 @@ class GaussianInteraction(System, _Fields):
         force = max(0.0, self.strength) * others / (np.sqrt(2 * np.pi * np.e) * self.width**2)
         return orbital + min(force / self.omega**2, 2 * self.width * others) + 4 * self.length
 
+    @property
+    def height(self) -> float:
+        """The interaction of two particles at one place."""
+        return self.strength / (np.sqrt(2 * np.pi) * self.width)
+
+    @property
+    def time(self) -> float:
+        return 1 / (self.omega + abs(self.height))
+
+    @property
+    def cloud(self) -> float:
+        """The width w of a normal cloud of bosons that repel each other, where its energy is lowest; else of the trap.
+
+        E / N = omega^2 w^2 / 2 + 1 / (8 w^2) + (N - 1) V_0 / (2 sqrt(2 pi (sigma^2 + 2 w^2)))
+        """
+        narrowest = float(self.length[0])
+        if self.strength <= 0 or self.fermions:
+            return narrowest
+
+        def energy(w: float) -> float:
+            repulsion = (self.n_particles - 1) * self.height / np.sqrt(1 + 2 * (w / self.width) ** 2)
+            return (self.omega * w) ** 2 / 2 + 1 / (8 * w**2) + repulsion / 2
+
+        found: Any = minimize_scalar(energy, bounds=(narrowest, float(self.extent[0])), method="bounded")
+        return float(found.x)
+
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Normally distributed particles, fermions over a cloud as wide as without interaction."""
-        width = np.sqrt(self.n_particles) if self.fermions else 1.0
-        return generator.standard_normal((n, self.n_particles, 1)) * self.length * width
+        width = self.length * np.sqrt(self.n_particles) if self.fermions else self.cloud
+        return generator.standard_normal((n, self.n_particles, 1)) * width
 
 
 @external_potential.register(GaussianInteraction)

@@ -46,6 +46,11 @@ class System:
         raise NotImplementedError
 
     @property
+    def time(self) -> float:
+        """The unit of steps in imaginary time: 1 / omega of the steepest axis, less for a large interaction."""
+        return 2 * float(self.length.min()) ** 2
+
+    @property
     def extent(self) -> np.ndarray:
         """Half the size of a box that holds the cloud, for densities on a grid; shape (n_dims,)."""
         return 5 * self.length

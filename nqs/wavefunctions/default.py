@@ -4,6 +4,7 @@ import numpy as np
 
 from nqs.systems.calogero_sutherland import CalogeroSutherland
 from nqs.systems.double_dot import DoubleDot
+from nqs.systems.gaussian_interaction import GaussianInteraction
 from nqs.systems.hard_sphere_bosons import HardSphereBosons
 from nqs.systems.quantum_dot import QuantumDot
 from nqs.systems.system import System, check_particles
@@ -43,7 +44,9 @@ def default_wavefunction(system: System, seed: int = 0) -> WaveFunction:
         return PowerJastrow(system) * Neural(system, symmetry="sorted", seed=seed)
     if system.fermions:
         return Slater(system) * _pooled(system, seed)
-    return Gaussian(system) * PairNetwork(system, seed=seed)  # pooled powers left a wild tail where bosons cling
+    alpha = 0.25 / system.cloud**2 if isinstance(system, GaussianInteraction) else None
+    # Pooled powers in place of pairs left a wild tail, where the local energy varied a thousand times more.
+    return Gaussian(system, alpha) * PairNetwork(system, seed=seed)
 
 
 def _pooled(system: System, seed: int) -> Neural:

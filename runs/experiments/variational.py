@@ -34,7 +34,7 @@ class TrainingSettings(Settings):
         gt=0,
         le=100,
         allow_inf_nan=False,
-        description="size of an optimizer step; of sr in units of 1 / omega",
+        description="size of an optimizer step; of sr in units of 1 / omega, less for a large interaction",
     )
     final_learning_rate: float = Field(
         default=0.01, gt=0, le=100, allow_inf_nan=False, description="reached along half a cosine at the last step"
@@ -251,13 +251,12 @@ def wave_function(system: "System", settings: Any) -> Any:
 def optimizer(settings: TrainingSettings, system: "System") -> Any:
     """The optimizer of the settings, with a cosine schedule of the learning rate.
 
-    A step of stochastic reconfiguration is one in imaginary time: the same for every trap in units of 1 / omega, of the
-    steepest axis where there are several.
+    A step of stochastic reconfiguration is one in imaginary time, in units of ``system.time``.
     """
     import nqs
     from neural.optimizers import Adam, CosineDecay, GradientDescent
 
-    unit = 2 * float(system.length.min()) ** 2 if settings.optimizer == "sr" else 1.0
+    unit = system.time if settings.optimizer == "sr" else 1.0
     first, last = unit * settings.learning_rate, unit * settings.final_learning_rate
     rate = CosineDecay(first, max(1, settings.n_steps - 1), last)
     if settings.optimizer == "sr":

@@ -151,6 +151,23 @@ def test_a_wide_interaction_is_a_constant_and_a_softer_trap():
         assert two_with_gaussian_interaction(strength, width, 1.0, fermions) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize(("n", "strength"), [(2, 1.0), (4, 10.0), (30, 3.0)])
+def test_cloud_of_bosons_has_the_lowest_energy(n, strength):
+    """The energy of normal clouds, the interaction summed by quadrature; attraction leaves that of the trap."""
+    system = nqs.GaussianInteraction(n, strength, width=0.5, omega=0.8, statistics="boson")
+    z = np.linspace(-9, 9, 2001)
+    weights = np.exp(-(z**2) / 2)
+
+    def energy(w):
+        distance = np.sqrt(2) * w * z
+        pair = weights @ np.exp(-(distance**2) / (2 * 0.5**2)) / weights.sum() * system.height
+        return n * (0.8**2 * w**2 / 2 + 1 / (8 * w**2)) + n * (n - 1) / 2 * pair
+
+    w = system.cloud
+    assert energy(w) < min(energy(0.99 * w), energy(1.01 * w))
+    assert nqs.GaussianInteraction(n, -strength, omega=0.8, statistics="boson").cloud == system.length[0]
+
+
 def test_half_line():
     """The levels of the oscillator -u'' + x^2 u: 1 for even and 3 for odd functions."""
     for odd, level in ((False, 1.0), (True, 3.0)):

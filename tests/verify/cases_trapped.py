@@ -92,7 +92,7 @@ def gaussian_interaction():
         for strength in (-10.0, 10.0):
             system = nqs.GaussianInteraction(2, strength, 0.5, statistics=statistics)
             psi = nqs.default_wavefunction(system, seed=1)
-            energy = _train(system, psi, n_samples=2048, n_measure=2**18, rate=0.05).energy  # 1 / V(0) is 0.1
+            energy = _train(system, psi, n_samples=2048, n_measure=2**18, rate=0.5 * system.time).energy
             exact = system.exact_energy
             assert exact is not None
             name, limit = f"{statistics}s, V_0 = {strength:g}", exact + 1e-3 * abs(exact)
