@@ -1,4 +1,4 @@
-"""Handwritten digits of 8 x 8 pixels, black and white, learned by every family of models."""
+"""Handwritten digits of 8 x 8 pixels, learned by every family of models, in black and white or in grey."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -26,6 +26,7 @@ class DigitsSettings(Settings):
 
     threads: int = Field(1, ge=1, le=1024, description="number of threads; the same bits need the same number")
     family: Literal["vae", "gan", "diffusion", "spin-diffusion", "made"] = Field("vae", description="of the model")
+    grey: bool = Field(False, description="grey values instead of black and white; for vae, gan and diffusion")
     width: int = Field(256, ge=1, description="units of each hidden layer")
     n_updates: int = Field(3000, ge=1, description="steps of the optimizer")
     batch_size: int = Field(128, ge=2, description="images for each update")
@@ -46,7 +47,9 @@ class DigitsRun(TrainedRun):
 
         super().__init__()
         use_threads(settings.threads)
-        self.settings, self.data = settings, datasets.digits(seed=settings.seed)
+        if settings.grey and settings.family in ("made", "spin-diffusion"):
+            raise ValueError(f"grey: expected a family of real numbers, vae, gan or diffusion, found {settings.family}")
+        self.settings, self.data = settings, datasets.digits(binarise=not settings.grey, seed=settings.seed)
         self.exact: Mapping[str, float] = {"classifier_accuracy": 0.5}
         options: Any = {"n_probes": 4} if settings.family == "diffusion" else {}
         self.model: Any = make_model(settings.family, self.data, settings.width, settings.seed, **options)
@@ -78,7 +81,8 @@ class DigitsRun(TrainedRun):
         for name in ("precision", "recall", "coverage"):
             part = getattr(near, name)
             self.measured[name] = self.measurement(name, Estimate(part, (part * (1 - part) / n) ** 0.5))
-        self.kept = {"images": images[:64].astype(np.int8), "held_out": test[:64].astype(np.int8)}
+        kind = np.float32 if self.settings.grey else np.int8
+        self.kept = {"images": images[:64].astype(kind), "held_out": test[:64].astype(kind)}
         if self.settings.family == "vae":
             self.kept |= {"codes": self.model.encode(test), "labels": np.asarray(self.data.test_labels)}
         yield Progress(2, 2, {"classifier_accuracy": accuracy})

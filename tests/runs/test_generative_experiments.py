@@ -20,6 +20,11 @@ CASES = [
     ("moons", PLANE, {"classifier_accuracy", "log_likelihood", "integral"}),
     ("gaussian-ring", {**PLANE, "family": "gan"}, {"classifier_accuracy", "modes_covered", "near_a_mode"}),
     ("digits", {"n_updates": 200, "width": 16, "n_measure": 64}, {"log_likelihood", "classifier_accuracy", "coverage"}),
+    (
+        "digits",
+        {"family": "gan", "grey": True, "n_updates": 200, "width": 16, "n_measure": 64},
+        {"classifier_accuracy"},
+    ),
     ("ising-showdown", {**SHOWDOWN, "families": FAMILIES}, {f"{family} 2.5 energy" for family in FAMILIES}),
 ]
 
@@ -42,6 +47,12 @@ def stored(tree, path):
         group = file["state"]
         assert isinstance(group, h5py.Group)
         return read_tree(group)
+
+
+def test_grey_digits_are_not_for_models_of_spins():
+    settings = find("digits").settings.model_validate({"family": "made", "grey": True})
+    with pytest.raises(ValueError, match="grey: expected a family of real numbers"):
+        find("digits").start(settings)
 
 
 @pytest.mark.filterwarnings("ignore:.*collapsed.*")
