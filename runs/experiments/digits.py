@@ -49,7 +49,8 @@ class DigitsRun(TrainedRun):
         use_threads(settings.threads)
         if settings.grey and settings.family in ("made", "spin-diffusion"):
             raise ValueError(f"grey: expected a family of real numbers, vae, gan or diffusion, found {settings.family}")
-        self.settings, self.data = settings, datasets.digits(binarise=not settings.grey, seed=settings.seed)
+        data = datasets.digits(binarise=not settings.grey, seed=settings.seed)
+        self.settings, self.data = settings, dequantised(data, settings.seed) if settings.grey else data
         self.exact: Mapping[str, float] = {"classifier_accuracy": 0.5}
         options: Any = {"n_probes": 4} if settings.family == "diffusion" else {}
         self.model: Any = make_model(settings.family, self.data, settings.width, settings.seed, **options)
@@ -70,7 +71,8 @@ class DigitsRun(TrainedRun):
         test = np.asarray(self.data.test, dtype=np.float64)
         if self.model.likelihood is not None:
             likelihood = mean(self.model.log_prob(test, seed=self.settings.seed))
-            unit = f"nats per image, {self.model.likelihood}"
+            of = ", density of dequantised values" if self.settings.grey else ""
+            unit = f"nats per image{of}, {self.model.likelihood}"
             self.measured["log_likelihood"] = self.measurement("log_likelihood", likelihood, unit)
         yield Progress(1, 2, {})
         images = self.model.sample(self.settings.n_measure, self.settings.seed).astype(np.float64)
@@ -86,6 +88,13 @@ class DigitsRun(TrainedRun):
         if self.settings.family == "vae":
             self.kept |= {"codes": self.model.encode(test), "labels": np.asarray(self.data.test_labels)}
         yield Progress(2, 2, {"classifier_accuracy": accuracy})
+
+
+def dequantised(data: "Dataset", seed: int) -> "Dataset":
+    """Grey values 0, 1, ..., 16, given as sixteenths, as densities: (k + u) / 17 with uniform u."""
+    rng = np.random.default_rng(seed)
+    train, test = ((16 * x + rng.random(x.shape, dtype=np.float32)) / 17 for x in (data.train, data.test))
+    return replace(data, train=train, test=test)
 
 
 def draw(result: "Result", figure: "Figure") -> None:
