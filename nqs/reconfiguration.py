@@ -5,12 +5,12 @@ tensor) and the force f = O^T e / n, half the gradient of the energy, a step is
 
     theta <- theta - learning_rate * (S + shift)^-1 f.
 
-Three ways to solve for the direction agree to rounding; which is cheapest depends on the number of samples n and of
-parameters P:
+Three ways to solve for the direction, the first two to rounding, the third to a tolerance; which is cheapest depends on
+the number of samples n and of parameters P:
 
     "parameters"   Cholesky of the P x P metric: n P^2 / 2 + P^3 / 6 multiplications
     "samples"      (S + shift)^-1 O^T = O^T (O O^T / n + shift)^-1: Cholesky of an n x n matrix: that of O O^T + n^3 / 6
-    "iterations"   conjugate gradients, which need products with O and O^T only, as many as the last time or so
+    "iterations"   conjugate gradients, which need products with O and O^T only, about as many as the last time
 
 The Cholesky factors of large matrices are computed in single precision. They precondition conjugate gradients in double
 precision, which reach a relative error of 1e-10 in three or four iterations.
