@@ -34,8 +34,8 @@ class Recipe(NamedTuple):
     options: Mapping[str, Any] = {}
 
 
-# Rates and options are those of each family's own experiments and accuracy checks; for the diffusion models they are the
-# best of three by the bound at the critical temperature. Numbers of updates make about a minute on one core.
+# Rates and options are those of each family's own experiments and accuracy checks; for the diffusion models they are
+# the best of three by the bound at the critical temperature. Numbers of updates make about a minute on one core.
 RECIPES: dict[str, Recipe] = {
     "rbm": Recipe(0.5, 200.0, 0.0, {"n_filters": 2}),
     "made": Recipe(2.0, 2.5, 1.0, {"flip": True, "translation": True}),
