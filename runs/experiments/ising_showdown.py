@@ -37,7 +37,7 @@ class Recipe(NamedTuple):
 # Rates and options are those of each family's own experiments and accuracy checks; for the diffusion models they are
 # the best of three by the bound at the critical temperature. Numbers of updates make about a minute on one core.
 RECIPES: dict[str, Recipe] = {
-    "rbm": Recipe(0.5, 200.0, 0.0, {"n_filters": 2}),
+    "rbm": Recipe(0.5, 200.0, 0.0),  # a second filter diverges at low temperatures
     "made": Recipe(2.0, 2.5, 1.0, {"flip": True, "translation": True}),
     "vae": Recipe(1.0, 1.0, 1.0, {"flip": True, "couplings": True, "n_latent": 16, "activation": "gelu"}),
     "gan": Recipe(5 / 3, 0.5, 0.5, {"flip": True, "couplings": True, "n_latent": 64, "n_critic": 2, "penalty": 1.0}),
@@ -79,8 +79,7 @@ class Contestant:
 
     def _machine(self) -> tuple[Any, Any]:
         s = self.settings
-        n_hidden, n_batches = self.recipe.options["n_filters"] * s.size**2, -(-len(self.rows) // s.batch_size)
-        model = make_machine(s.size, n_hidden, s.seed)
+        model, n_batches = make_machine(s.size, None, s.seed), -(-len(self.rows) // s.batch_size)
         arguments: Any = dict(method="pcd", k=5, n_epochs=max(1, round(self.n_updates / n_batches)))
         arguments |= dict(batch_size=s.batch_size, learning_rate=self.rate, natural=DAMPING)
         return model, fit_machine(model, self.rows, **arguments)
