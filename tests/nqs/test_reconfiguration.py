@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nqs
-from neural.optimizers import ExponentialDecay
+from neural.optimizers import ExponentialDecay, State
 from nqs import reconfiguration
 from nqs.complex_derivatives import Holomorphic
 from nqs.log_derivatives import Dense, Outer
@@ -130,8 +130,7 @@ def test_conjugate_gradients_are_chosen_by_how_many_iterations_they_took():
     rng = np.random.default_rng(3)
     o, energies, parameters = Dense(rng.standard_normal((400, 300))), rng.standard_normal(400), np.zeros(300)
     optimizer = StochasticReconfiguration(tolerance=1e-8)
-    state = optimizer.init(len(parameters))
-    state.memory["iterations"] = np.array(0.0)
+    state = State(0, {"direction": np.zeros(300), "iterations": np.array(0.0)})
     _, state, solution = optimizer.step(parameters, o, energies, state)
     assert solution.method == "iterations"
     assert state.memory["iterations"] == solution.iterations > 0
