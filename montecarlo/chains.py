@@ -56,7 +56,7 @@ class Chains:
         self.generators = spawn(seed, len(self.x))
         self.next_part = 0  # to be moved next: a run that ends within a sweep is continued by the next run
         self.threads = min(threads, len(self.x))
-        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
         self._drawing = Lock()
 
     def __len__(self) -> int:
@@ -76,7 +76,10 @@ class Chains:
         def run(block: tuple[int, int]) -> None:
             self._run_block(slice(*block), target, observer, n_samples, moves, accepted)
 
-        list(self._pool.map(run, blocks) if self._pool else map(run, blocks))
+        others = [self._pool.submit(run, block) for block in blocks[1:]] if self._pool else []
+        run(blocks[0])  # in this thread, which is awake: a thread that wakes up may get the same core as another
+        for other in others:
+            other.result()
         self.next_part = (self.next_part + n_samples * moves) % self.x.shape[1]
         return float(accepted.sum() / (len(self) * n_samples * moves))
 
