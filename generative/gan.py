@@ -25,7 +25,7 @@ from generative.networks.coders import ConvDecoder, ConvEncoder
 from generative.networks.dense import Coupled, Dense, Paired
 from generative.noise import Noise, generator, hashed
 from generative.objectives import Batch, Objective
-from generative.symmetries import flipped
+from generative.symmetries import check_flip, flipped, turned
 from generative.two_sample import N_NEIGHBOURS, neighbours
 from generative.vae import CollapseWarning
 from neural.optimizers import Schedule
@@ -137,8 +137,7 @@ class GAN(TorchModel):
             raise ValueError(f"expected a loss of the names {', '.join(LOSSES)}, got {loss!r}")
         if values not in ("real", "unit", "spins", "bits"):
             raise ValueError(f'expected values "bits", "spins", "unit" or "real", got {values!r}')
-        if flip and values not in ("spins", "bits"):
-            raise ValueError(f'expected values "spins" or "bits" for flip=True, got {values!r}')
+        check_flip(flip, values)
         if couplings and (spectral or channels is not None):
             raise ValueError("expected spectral=False and no channels for couplings=True, which have no spectral norm")
         n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
@@ -226,6 +225,5 @@ class GAN(TorchModel):
         if self.values in ("real", "unit"):
             return h if self.values == "real" else torch.sigmoid(h)
         bits = (noise.uniform(self.n_features) < torch.sigmoid(h)).to(h)
-        if self.flip:
-            bits = torch.where(noise.uniform(1) < 0.5, bits, 1 - bits)
-        return bits if self.values == "bits" else 2 * bits - 1
+        x = bits if self.values == "bits" else 2 * bits - 1
+        return torch.where(noise.uniform(1) < 0.5, x, turned(x, self.values)) if self.flip else x

@@ -16,8 +16,7 @@ def augmentation(shape: tuple[int, ...], values: str, flip: bool, translation: b
 
     Raises ``ValueError`` for a flip of numbers that are neither spins nor bits.
     """
-    if flip and values not in ("spins", "bits"):
-        raise ValueError(f'expected values "spins" or "bits" for flip=True, got {values!r}')
+    check_flip(flip, values)
     shifts = translations(shape)
 
     def apply(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -29,10 +28,21 @@ def augmentation(shape: tuple[int, ...], values: str, flip: bool, translation: b
     return apply
 
 
+def check_flip(flip: bool, values: str) -> None:
+    """Raises ``ValueError`` for a flip of numbers that are neither spins nor bits."""
+    if flip and values not in ("spins", "bits"):
+        raise ValueError(f'expected values "spins" or "bits" for flip=True, got {values!r}')
+
+
+def turned(x: Tensor, values: str) -> Tensor:
+    """-x of spins, 1 - x of bits."""
+    return -x if values == "spins" else 1 - x
+
+
 def flipped(x: Tensor, values: str, generator: torch.Generator) -> Tensor:
     """Each row flipped with probability 1/2."""
     turn = torch.randint(2, (len(x), 1), generator=generator, device=x.device, dtype=torch.bool)
-    return torch.where(turn, -x if values == "spins" else 1 - x, x)
+    return torch.where(turn, turned(x, values), x)
 
 
 def translations(shape: tuple[int, ...]) -> Tensor:

@@ -27,6 +27,7 @@ from generative.model import TorchModel
 from generative.networks.coders import ConvDecoder, ConvEncoder
 from generative.networks.dense import Couplings, Dense
 from generative.noise import Noise, hashed
+from generative.symmetries import turned
 from generative.training import Batch, Objective
 from neural.optimizers import Schedule
 
@@ -152,7 +153,7 @@ class VAE(TorchModel):
 
     def turned(self, x: Tensor) -> Tensor:
         """-x of spins, 1 - x of bits."""
-        return -x if self.values == "spins" else 1 - x
+        return turned(x, self.values)
 
     def turned_up(self, x: Tensor) -> Tensor:
         """Rows turned where most of their spins are down, or half of them and the first."""

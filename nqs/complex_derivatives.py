@@ -23,6 +23,12 @@ def as_real(w: np.ndarray) -> np.ndarray:
     return np.concatenate([np.real(w), np.imag(w)])
 
 
+def real_and_imaginary(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """The parts of a complex array along a new axis of length 2, or a real array with one of length 1; contiguous."""
+    parts = (np.real(values), np.imag(values)) if np.iscomplexobj(values) else (values,)
+    return np.ascontiguousarray(np.stack(parts, axis=axis))
+
+
 class Holomorphic:
     """For parameters (all real parts, then all imaginary parts) and psi that is holomorphic in them.
 

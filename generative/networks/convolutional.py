@@ -10,10 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from generative.networks.dense import TimeFeatures
+from generative.networks.dense import N_TIME, TimeFeatures, joined
 from generative.networks.layers import Conv2d, Linear, initialise
-
-N_TIME = 32
 
 
 class ResidualBlock(nn.Module):
@@ -69,7 +67,7 @@ class UNet(nn.Module):
         if len(shape) != 2 or any(length % factor for length in shape):
             raise ValueError(f"expected two lengths divisible by {factor} for {len(channels)} levels, got {shape}")
         self.shape, self.n_in = tuple(shape), n_in
-        self.time = TimeFeatures(N_TIME, highest) if time else None
+        self.time = TimeFeatures(highest=highest) if time else None
         n_features = (N_TIME if time else 0) + n_condition
         n_embedding = 2 * channels[0] if n_features else 0
         self.embed = nn.Sequential(Linear(n_features, n_embedding), nn.SiLU()) if n_features else None
@@ -100,7 +98,4 @@ class UNet(nn.Module):
         return images.flatten(1) if x.ndim == 2 else images
 
     def _embedding(self, time: Tensor | None, condition: Tensor | None) -> Tensor | None:
-        if self.embed is None:
-            return None
-        features = [self.time(time)] if self.time is not None and time is not None else []
-        return self.embed(torch.cat([*features, *([] if condition is None else [condition])], dim=1))
+        return None if self.embed is None else self.embed(joined(self.time, time, condition))

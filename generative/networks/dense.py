@@ -1,7 +1,7 @@
 """Dense networks: ``neural.FeedForward`` in torch, with features of time and of a condition where they are needed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -23,6 +23,9 @@ def feed_forward(
     return to_torch(FeedForward.init(sizes, activations, seed), dtype)
 
 
+N_TIME = 32  # features of time
+
+
 class TimeFeatures(nn.Module):
     """cos and sin of 2 pi f t for times t in [0, 1], with n / 2 frequencies f from 1/8 to ``highest`` in equal ratios.
 
@@ -31,7 +34,7 @@ class TimeFeatures(nn.Module):
 
     frequencies: Tensor
 
-    def __init__(self, n: int = 32, highest: float = 128.0) -> None:
+    def __init__(self, n: int = N_TIME, highest: float = 128.0) -> None:
         super().__init__()
         frequencies = 2.0 ** torch.linspace(-3, math.log2(highest), n // 2)
         self.register_buffer("frequencies", 2 * math.pi * frequencies)
@@ -40,6 +43,23 @@ class TimeFeatures(nn.Module):
         """Shape (b, n) for times (b,)."""
         angles = time[:, None] * self.frequencies
         return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+def joined(
+    time_features: TimeFeatures | None, time: Tensor | None, condition: Tensor | None, *rows: Tensor
+) -> Tensor:
+    """The inputs of a layer side by side: rows, features of time and the condition, each where there is one."""
+    inputs = [*rows]
+    if time_features is not None and time is not None:
+        inputs.append(time_features(time))
+    if condition is not None:
+        inputs.append(condition)
+    return inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1)
+
+
+def bilinear(x: Tensor, condition: Tensor, matrices: Iterable[Tensor]) -> Tensor | float:
+    """sum_k c_k V_k x, (b, n), for rows x (b, n_in), features c (b, n_condition) and a matrix (n, n_in) for each."""
+    return sum((c[:, None] * x) @ matrix.T for c, matrix in zip(condition.T, matrices))
 
 
 class Dense(nn.Module):
@@ -62,17 +82,12 @@ class Dense(nn.Module):
     ) -> None:
         super().__init__()
         self.time = TimeFeatures(highest=highest) if time else None
-        n_features = n_in + n_condition + (32 if time else 0)
+        n_features = n_in + n_condition + (N_TIME if time else 0)
         self.layers = feed_forward([n_features, *hidden, n_out], activation, seed)
 
     def forward(self, x: Tensor, time: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
         """Shape (b, n_out)."""
-        inputs = [x]
-        if self.time is not None and time is not None:
-            inputs.append(self.time(time))
-        if condition is not None:
-            inputs.append(condition)
-        return self.layers(torch.cat(inputs, dim=1) if len(inputs) > 1 else x)
+        return self.layers(joined(self.time, time, condition, x))
 
 
 class Couplings(nn.Module):
@@ -91,9 +106,7 @@ class Couplings(nn.Module):
         """Shape (b, n)."""
         first, *others = self.matrices.tril(-1) if self.causal else self.matrices
         fields = x @ first.T
-        if condition is None:
-            return fields
-        return fields + sum((c[:, None] * x) @ matrix.T for c, matrix in zip(condition.T, others))
+        return fields if condition is None else fields + bilinear(x, condition, others)
 
     def site(self, x: Tensor, i: int, condition: Tensor | None = None) -> Tensor:
         """The field at site ``i`` of those before, shape (b,)."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from generative.networks.dense import TimeFeatures
+from generative.networks.dense import N_TIME, TimeFeatures, joined
 from generative.networks.layers import Linear, Seeded, initialise
 from generative.symmetries import translations
 from neural.torch_modules import MODULES
@@ -77,7 +77,7 @@ class LatticeDense(nn.Module):
     ) -> None:
         super().__init__()
         self.time = TimeFeatures(highest=highest) if time else None
-        n_features = n_condition + (32 if time else 0)
+        n_features = n_condition + (N_TIME if time else 0)
         self.enter = Linear(n_features, hidden[0], bias=False) if n_features else None
         widths = [n_in, *hidden, n_out]
         self.layers = nn.ModuleList(SharedLinear(shape, a, b) for a, b in itertools.pairwise(widths))
@@ -89,11 +89,8 @@ class LatticeDense(nn.Module):
         """Shape (b, n_out * N)."""
         h = self.layers[0](x)
         if self.enter is not None:
-            h = h + self.enter(self._features(time, condition)).repeat_interleave(self.skip.n_sites, dim=1)
+            shift = self.enter(joined(self.time, time, condition))
+            h = h + shift.repeat_interleave(self.skip.n_sites, dim=1)
         for layer in list(self.layers)[1:]:
             h = layer(self.activation(h))
         return h + self.skip(x)
-
-    def _features(self, time: Tensor | None, condition: Tensor | None) -> Tensor:
-        features = [self.time(time)] if self.time is not None and time is not None else []
-        return torch.cat([*features, *([] if condition is None else [condition])], dim=1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from generative.networks.dense import bilinear
 from generative.networks.layers import Conv2d, Linear, Seeded, initialise
 
 Conditional = Callable[[Tensor, int], Tensor]
@@ -86,7 +87,7 @@ class MaskedDense(nn.Module):
             return 0.0
         tensor = self.condition_skip.weight.view(self.n_sites, self.n_sites, -1)
         tensor = tensor * self.skip.mask[:, :, None]
-        return sum((x * c[:, None]) @ v.T for c, v in zip(condition.T, tensor.unbind(2)))
+        return bilinear(x, condition, tensor.unbind(2))
 
     def conditionals(self, n: int, condition: Tensor | None = None) -> Conditional:
         """A function of x (n, n_sites) and i = 0, 1, ... in turn: the output of site i, shape (n,)."""

@@ -11,7 +11,7 @@ from nqs.log_derivatives import MEMORY_BOUND, Dense, Jacobian, lower_product, pr
 from nqs.spins import multiply_flip_ratios, ratio
 from nqs.systems.spin_system import SpinSystem
 from nqs.wavefunctions.spin_rbm import check_dtype, joined
-from nqs.wavefunctions.spin_state import SpinState, real_and_imaginary
+from nqs.wavefunctions.spin_state import SpinState
 from nqs.wavefunctions.wavefunction import jacobian, log_psi, log_ratio, row_size, write_row
 
 

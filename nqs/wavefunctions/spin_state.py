@@ -115,9 +115,3 @@ def _flip_ratio_block(psi, work, x, out):
     for s in range(x.shape[0]):
         refresh(psi, work, x[s])
         multiply_flip_ratios(psi, work, x[s], out[s])
-
-
-def real_and_imaginary(values: np.ndarray, axis: int = 0) -> np.ndarray:
-    """The parts of a complex array along a new axis of length 2, or a real array with one of length 1; contiguous."""
-    parts = (np.real(values), np.imag(values)) if np.iscomplexobj(values) else (values,)
-    return np.ascontiguousarray(np.stack(parts, axis=axis))
