@@ -6,7 +6,7 @@ import numpy as np
 
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
-from nqs.complex_derivatives import Holomorphic
+from nqs.complex_derivatives import Holomorphic, real_and_imaginary
 from nqs.log_derivatives import MEMORY_BOUND, Dense, Jacobian, lower_product, precision
 from nqs.spins import multiply_flip_ratios, ratio
 from nqs.systems.spin_system import SpinSystem

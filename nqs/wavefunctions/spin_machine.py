@@ -17,6 +17,7 @@ import numpy as np
 
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import kernel
+from nqs.complex_derivatives import real_and_imaginary
 from nqs.spins import multiply_flip_ratios, ratio
 from nqs.wavefunctions.spin_state import SpinState
 from nqs.wavefunctions.wavefunction import log_psi, log_ratio, write_row
