@@ -16,6 +16,7 @@ from generative.boltzmann import (
     PottsRBM,
 )
 from generative.evaluate import Evaluation, evaluate
+from neural.divergence import DivergedError
 
 if TYPE_CHECKING:
     from generative.autoregressive import MADE, CausalCNN, SiteTransformer
@@ -38,6 +39,7 @@ __all__ = [
     "Classes",
     "DeepBoltzmannMachine",
     "Diffusion",
+    "DivergedError",
     "Evaluation",
     "Flow",
     "GaussianBernoulliRBM",

@@ -2,7 +2,8 @@
 
 from montecarlo.estimates import Estimate
 from montecarlo.lattices import Chain, Graph, Honeycomb, Kagome, Lattice, Square, Triangular
-from nqs.checks import DivergedError, VMCWarning
+from neural.divergence import DivergedError
+from nqs.checks import VMCWarning
 from nqs.evolution import TimeEvolution
 from nqs.proposals import Gibbs, Langevin, RandomWalk, SpinExchange, SpinFlip
 from nqs.reconfiguration import StochasticReconfiguration

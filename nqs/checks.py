@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from montecarlo.metropolis import Metropolis
+from neural.divergence import DivergedError
 from neural.optimizers import Optimizer
 from nqs.proposals.spin_exchange import SpinExchange
 from nqs.proposals.spin_flip import SpinMove
@@ -17,10 +18,6 @@ from nqs.wavefunctions.wavefunction import WaveFunction
 
 class VMCWarning(UserWarning):
     """Something that casts doubt on the numbers, with one line of advice."""
-
-
-class DivergedError(ArithmeticError):
-    """A NaN or an infinity; the message says what, where, and what to change."""
 
 
 def check_arguments(system: Any, psi: Any, proposal: Any, optimizer: Any) -> None:

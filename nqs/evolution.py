@@ -12,7 +12,8 @@ from montecarlo.chains import Chains
 from montecarlo.estimates import Estimate
 from montecarlo.statistics import estimate
 from neural.blas import one_blas_thread
-from nqs.checks import DivergedError, check_conserved, check_energies
+from neural.divergence import DivergedError
+from nqs.checks import check_conserved, check_energies
 from nqs.energy import LocalEnergy, local_energies
 from nqs.exact.full_summation import FullSummation
 from nqs.systems.spin_system import SpinSystem

@@ -12,8 +12,9 @@ from montecarlo.metropolis import Metropolis
 from montecarlo.statistics import estimate
 from montecarlo.tempering import chains_of
 from neural.blas import one_blas_thread
+from neural.divergence import DivergedError
 from neural.optimizers import Optimizer, State
-from nqs.checks import DivergedError, VMCWarning, check_arguments, check_energies
+from nqs.checks import VMCWarning, check_arguments, check_energies
 from nqs.energy import LocalEnergy
 from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted, weighted_variance
 from nqs.log_derivatives import Jacobian
