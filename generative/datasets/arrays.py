@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from generative.datasets.dataset import Dataset, check_configurations, find_values
+from generative.datasets.dataset import Dataset, as_numbers, check_configurations, check_labels, find_values
 
 Array = np.ndarray
 
@@ -36,8 +36,8 @@ def from_array(
     What the numbers are ("bits", "spins", "unit" or "real") is found from their values. Raises ``ValueError`` for NaN
     and for arrays without a row for each part.
     """
-    x = np.asarray(x)
-    if x.ndim < 2 or x.dtype.kind not in "biuf":
+    x = as_numbers(x, "data")
+    if x.ndim < 2:
         raise ValueError(f"expected an array of numbers (n, ...), found shape {x.shape}, dtype {x.dtype}")
     row_shape = x.shape[1:] if shape is None else tuple(shape)
     rows = x.reshape(len(x), -1)
@@ -50,8 +50,6 @@ def from_array(
         )
     order = np.random.default_rng(seed).permutation(len(rows))
     test, train = np.sort(order[:n_test]), np.sort(order[n_test:])
-    y = None if labels is None else np.asarray(labels)
-    if y is not None and y.shape != (len(rows),):
-        raise ValueError(f"expected one label for each of {len(rows)} rows, got shape {y.shape}")
+    y = None if labels is None else check_labels(labels, len(rows))
     train_labels, test_labels = (None, None) if y is None else (y[train], y[test])
     return Dataset(name, rows[train], rows[test], find_values(rows), row_shape, train_labels, test_labels)

@@ -1,12 +1,16 @@
 """Digits, arrays and files as data sets, and the messages for data that a model cannot represent."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from generative import datasets
+from generative.datasets import Dataset
 from generative.datasets.dataset import check_configurations
 from montecarlo.lattices import Chain, Graph, Kagome, Square, Triangular
 
@@ -47,6 +51,84 @@ def test_a_saved_data_set_is_read_back_lazily(tmp_path):
     np.testing.assert_array_equal(again.train_labels, data.train_labels)
     np.testing.assert_array_equal(again.test_labels, data.test_labels)
     np.testing.assert_array_equal(again.as_spins().train, data.as_spins().train)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("make", [np.asarray, torch.as_tensor, lambda x: x.tolist()])
+def test_arithmetic_does_not_depend_on_how_numbers_are_stored(dtype, make):
+    bits = np.array([[0, 1], [1, 1]])
+    data = Dataset("bits", make(bits.astype(dtype)), make(bits.astype(dtype)), "bits", (2,))
+    assert data.train.dtype in (np.float32, np.float64)
+    np.testing.assert_array_equal(data.as_spins().train, [[-1, 1], [1, 1]])
+    np.testing.assert_array_equal(data.as_spins().as_bits().test, bits)
+    found = datasets.from_array(make(bits.astype(dtype)), test_fraction=0.5)
+    np.testing.assert_array_equal(np.sort(np.concatenate([found.train, found.test]), axis=0), np.sort(bits, axis=0))
+
+
+def test_spins_of_eight_bits_become_bits():
+    data = Dataset("spins", np.array([[-1, 1]], np.int8), np.array([[1, 1]], np.int8), "spins", (2,))
+    np.testing.assert_array_equal(data.as_bits().train, [[0, 1]])
+
+
+def test_large_integers_keep_their_digits():
+    x = np.array([[2**24 + 1, 0], [-(2**24) - 3, 2]])
+    np.testing.assert_array_equal(check_configurations(x, 2, "real"), x)
+
+
+def test_data_sets_are_compared_copied_and_sent_to_other_processes():
+    data = datasets.ising((3, 3), 2.5, 100, seed=1)
+    for twin in (copy.copy(data), copy.deepcopy(data), pickle.loads(pickle.dumps(data)), replace(data)):
+        assert twin == data
+    assert data != datasets.ising((3, 3), 2.5, 100, seed=2)
+    assert data != replace(data, train_labels=None)
+    assert data != replace(data, targets=(datasets.IsingTarget(Square(3, periodic=False), 2.5),))
+    assert data != "data"
+
+
+def test_a_data_set_is_one_line_and_prints_the_evidence():
+    data = datasets.ising((3, 3), 2.5, 100, seed=1)
+    assert repr(data) == f"Dataset({data.name}: 80 for training, 20 for testing, shape (3, 3), bits)"
+    assert "independent" in str(data)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (dict(values="trits"), "values among bits, spins, unit, real, got 'trits'"),
+        (dict(values="spins"), "train made of -1 and .1, found 0 and 1"),
+        (dict(shape=(3,)), r"train of shape \(n, 3\)"),
+        (dict(train_labels=np.zeros(3)), r"each of 4 rows, found shape \(3,\)"),
+        (dict(test_labels=["a", "b"]), "test_labels as an array of numbers"),
+    ],
+)
+def test_data_sets_that_do_not_fit_together(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Dataset(**(dict(name="x", train=np.eye(4)[:, :2], test=np.eye(2), values="bits", shape=(2,)) | fields))
+
+
+def test_a_label_that_is_missing():
+    with pytest.raises(ValueError, match=r"each of 500 rows, found shape \(499,\)"):
+        datasets.from_array(np.zeros((500, 2)), labels=np.zeros(499))
+
+
+LOADER = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.zeros(4, 2)), batch_size=2)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (LOADER, "found a DataLoader: take all rows as one array"),
+        (LOADER.dataset, "found a TensorDataset: take all rows as one array"),
+        (datasets.from_array(np.eye(4)[:, :2]), "take data.train"),
+        ([[0, 1], [1]], "as an array of numbers, found a list"),
+        (np.zeros((3, 2), complex), "dtype complex128"),
+        ("bits", "found a str"),
+        (None, "found a NoneType"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_named(x, message):
+    with pytest.raises(ValueError, match=message):
+        check_configurations(x, 2, "bits")
 
 
 LATTICES = [
