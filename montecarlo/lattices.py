@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from montecarlo.graphs import check_edges, path_lengths, two_colours
+
 TOLERANCE = 1e-6  # within which two distances are equal
 HALF_ROOT_3 = np.sqrt(3) / 2
 
@@ -70,14 +72,31 @@ class Lattice:
         """The shortest way from site i to site j, shape (n_sites, n_sites, n_dims); one of them where several are."""
         straight = self.positions[None, :, :] - self.positions[:, None, :]
         best, shortest = straight, np.linalg.norm(straight, axis=2)
-        around = [(-1, 0, 1) if closed else (0,) for closed in self.periodic]
-        for turns in itertools.product(*around):
-            way = straight + (np.array(turns) * np.array(self.extent)) @ self.vectors
+        for around in self._ways_around(straight):
+            way = straight + around
             length = np.linalg.norm(way, axis=2)
             shorter = length < shortest - TOLERANCE
             best = np.where(shorter[:, :, None], way, best)
             shortest = np.where(shorter, length, shortest)
         return best
+
+    def _ways_around(self, straight: np.ndarray) -> Iterable[np.ndarray]:
+        """Sums of whole turns around the rings, enough for the shortest way between any two sites to be among them.
+
+        No point is further from the nearest sum of vectors a_d than R = (sum_d |a_d|^2)^(1/2) / 2, so that along a_d
+        the shortest way is at most R |b_d| turns long, b_d being the reciprocal vectors, the columns of the inverse.
+
+        Source: L. Babai, Combinatorica 6, 1 (1986), theorem 3.1, nearest plane.
+        """
+        turns = short_basis((self.vectors * np.array(self.extent)[:, None])[list(self.periodic)])
+        if not len(turns):
+            return
+        inverse = np.linalg.pinv(turns)
+        most = np.linalg.norm(turns) / 2 * np.linalg.norm(inverse, axis=0) + TOLERANCE
+        along = (straight @ inverse).reshape(-1, len(turns))
+        first, last = np.ceil(-most - along.max(axis=0)), np.floor(most - along.min(axis=0))
+        for each in itertools.product(*map(np.arange, first, last + 1)):
+            yield np.array(each) @ turns
 
     @cached_property
     def shell_distances(self) -> np.ndarray:
@@ -168,22 +187,21 @@ def orthogonal_maps(n_dims: int) -> list[np.ndarray]:
     return rotations + [rotation @ np.diag([1.0, -1.0]) for rotation in rotations]
 
 
-def two_colours(n_sites: int, edges: np.ndarray) -> np.ndarray | None:
-    """0 or 1 for each site so that every edge joins different ones, or None."""
-    adjacent: list[list[int]] = [[] for _ in range(n_sites)]
-    for i, j in edges:
-        adjacent[i].append(j)
-        adjacent[j].append(i)
-    colours = np.full(n_sites, -1, dtype=np.int64)
-    for start in range(n_sites):
-        if colours[start] < 0:
-            colours[start], open_sites = 0, [start]
-            while open_sites:
-                i = open_sites.pop()
-                fresh = [j for j in adjacent[i] if colours[j] < 0]
-                colours[fresh] = 1 - colours[i]
-                open_sites += fresh
-    return colours if all(colours[i] != colours[j] for i, j in edges) else None
+def short_basis(vectors: np.ndarray) -> np.ndarray:
+    """Vectors, one in each row, with the same sums of whole multiples, pairwise as short as they can be.
+
+    Source: C. F. Gauss, Disquisitiones arithmeticae (1801), section 171, reduction of binary forms.
+    """
+    short = np.array(vectors, dtype=np.float64)
+    reduced = True
+    while reduced:
+        reduced = False
+        for i, j in itertools.permutations(range(len(short)), 2):
+            times = short[i] @ short[j] / (short[j] @ short[j])
+            if abs(times) > 0.5 + TOLERANCE:
+                short[i] -= np.round(times) * short[j]
+                reduced = True
+    return short
 
 
 def _closed(periodic: bool | Sequence[bool], n: int) -> tuple[bool, ...]:
@@ -238,22 +256,21 @@ class Kagome(_Planar):
 
 
 class Graph(Lattice):
-    """Any edges: sites on a circle in the order of their numbers, with distances counted in edges.
+    """Any edges between sites 0 .. n_sites - 1: on a circle in that order, with distances counted in edges.
 
     Its permutations are those given (rows of ``symmetries``; none but 1 by default).
 
     Raises
     ------
-    ValueError : for an edge that joins a site to itself, or a permutation that does not map the edges to edges
+    ValueError : for an edge that joins a site to itself or one that is not there, for sites without an edge unless
+        ``n_sites`` is given, or a permutation that does not map the edges to edges
     """
 
     def __init__(
         self, edges: Iterable[tuple[int, int]], n_sites: int | None = None, symmetries: np.ndarray | None = None
     ) -> None:
-        pairs = np.unique(np.sort(np.array(list(edges), dtype=np.int64).reshape(-1, 2), axis=1), axis=0)
+        pairs = check_edges(edges, n_sites)
         n = int(pairs.max(initial=-1)) + 1 if n_sites is None else n_sites
-        if n < 1 or pairs.min(initial=0) < 0 or pairs.max(initial=0) >= n or (pairs[:, 0] == pairs[:, 1]).any():
-            raise ValueError(f"expected edges between two different of {n} sites, got {pairs.tolist()}")
         angles = 2 * np.pi * np.arange(n) / n
         circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
         super().__init__("Graph", np.zeros((1, 2)), circle, (1,), (False,))
@@ -262,16 +279,7 @@ class Graph(Lattice):
             moved = np.unique(np.sort(row[pairs], axis=1), axis=0)
             if not np.array_equal(np.sort(row), np.arange(n)) or not np.array_equal(moved, pairs):
                 raise ValueError(f"expected permutations of {n} sites that map edges to edges, got {row}")
-        self.__dict__.update(distances=_path_lengths(n, pairs), translations=permutations, point_group=permutations[:1])
+        self.__dict__.update(distances=path_lengths(n, pairs), translations=permutations, point_group=permutations[:1])
 
     def __repr__(self) -> str:
         return f"Graph({self.n_sites} sites, {len(self.edges)} edges)"
-
-
-def _path_lengths(n: int, pairs: np.ndarray) -> np.ndarray:
-    """Edges on the shortest path between every two sites; infinity where there is none."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import shortest_path
-
-    graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(n, n)).tocsr()
-    return shortest_path(graph, directed=False, unweighted=True)

@@ -1,8 +1,12 @@
 """Coordination numbers, shells and symmetry groups of the lattices are known."""
 
+import itertools
+from typing import Any, cast
+
 import numpy as np
 import pytest
 
+from montecarlo.graphs import components, signs_of_sites
 from montecarlo.lattices import Chain, Graph, Honeycomb, Kagome, Square, Triangular
 
 # lattice, sites, coordination, translations, order of the point group
@@ -55,6 +59,32 @@ def test_symmetries_form_a_group_that_keeps_every_shell(lattice):
         assert all(as_set(row[pairs]) == as_set(pairs) for row in group)
 
 
+SKEWED = [
+    Triangular(2, 16),
+    Triangular(1, 7),
+    Triangular(16, 2),
+    Triangular(3, 20, periodic=(True, False)),
+    Honeycomb(2, 9),
+    Kagome(1, 7),
+    Square(2, 9),
+]
+
+
+@pytest.mark.parametrize("lattice", SKEWED + [row[0] for row in PERIODIC], ids=str)
+def test_distances_on_tori_of_any_shape(lattice):
+    """They are the shortest over many turns around the rings, and the same after every translation."""
+    straight = lattice.positions[None] - lattice.positions[:, None]
+    around = itertools.product(*[range(-20, 21) if closed else (0,) for closed in lattice.periodic])
+    ways = [np.linalg.norm(straight + (np.array(turns) * lattice.extent) @ lattice.vectors, axis=2) for turns in around]
+    np.testing.assert_allclose(lattice.distances, np.min(ways, axis=0), atol=1e-12)
+    for p in lattice.translations:
+        np.testing.assert_allclose(lattice.distances[np.ix_(p, p)], lattice.distances, atol=1e-12)
+
+
+def test_the_way_around_a_narrow_torus():
+    assert Triangular(2, 16).distances[0, 8] == pytest.approx(4 * np.sqrt(3), rel=1e-12)
+
+
 def test_translation_moves_positions_along_the_primitive_vectors():
     lattice = Square(3, 4)
     step = lattice.positions[lattice.translations[1]] - lattice.positions
@@ -83,6 +113,15 @@ def test_sublattices():
     assert (np.bincount(colours) == 9).all()
 
 
+def test_signs_of_sites():
+    ring = np.array([(0, 1), (1, 2), (2, 3), (3, 0)])
+    signs = signs_of_sites(4, ring, np.array([-1, 1, -1, 1]))
+    assert signs is not None
+    assert signs.tolist() == [1, -1, -1, 1]
+    assert signs_of_sites(4, ring, np.array([-1, 1, 1, 1])) is None
+    assert components(5, np.array([(0, 3), (3, 4)])).tolist() == [0, 1, 2, 0, 0]
+
+
 def test_graph_of_a_cube():
     edges = [(a, a ^ bit) for a in range(8) for bit in (1, 2, 4)]
     reflection = np.arange(8) ^ 1
@@ -108,7 +147,15 @@ def test_distances_in_a_small_dense_graph_count_edges():
         (lambda: Square(3, 0), "expected whole numbers of cells >= 1"),
         (lambda: Square(3, periodic=(True, False, True)), "expected periodic for 2 directions"),
         (lambda: Square(3).neighbours(9), "expected a shell from 1 to"),
-        (lambda: Graph([(0, 0)]), "expected edges between two different"),
+        (lambda: Graph([(0, 0)]), r"expected edges between two different of the sites 0 to 0, got \(0, 0\)"),
+        (lambda: Graph([(0, 1), (1, 5)], n_sites=4), r"of the sites 0 to 3, got \(1, 5\)"),
+        (lambda: Graph([(-1, 1), (0, 1)]), r"of the sites 0 to 1, got \(-1, 1\)"),
+        (lambda: Graph([(1, 2), (2, 3)]), "site 0 has none: count the sites from 0, or say n_sites=4"),
+        (lambda: Graph([(0, 1), (3, 4)]), "site 2 has none"),
+        (lambda: Graph([]), "expected edges, or n_sites for sites without any, got neither"),
+        (lambda: Graph([(0, 1)], n_sites=cast(Any, 2.5)), "expected n_sites to be a whole number >= 1, got 2.5"),
+        (lambda: Graph(cast(Any, [(0.5, 1)])), r"two whole numbers each, got \(0.5, 1\)"),
+        (lambda: Graph(cast(Any, [(0, 1, 2)])), r"two whole numbers each, got \(0, 1, 2\)"),
         (lambda: Graph([(0, 1), (1, 2)], symmetries=np.array([[1, 0, 2]])), "map edges to edges"),
     ],
 )
