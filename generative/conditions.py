@@ -3,16 +3,24 @@
 All features are zero where nothing is asked for (the null condition of classifier-free guidance), and never otherwise.
 """
 
-from typing import Any, NamedTuple
+import math
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
 
 
-class Classes(NamedTuple):
+@dataclass(frozen=True)
+class Classes:
     """Labels 0 .. n - 1, one feature for each."""
 
     n: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.n, Integral) or self.n < 1:
+            raise ValueError(f"expected a whole number of classes, n >= 1, got {self.n!r}")
 
     @property
     def n_features(self) -> int:
@@ -26,7 +34,8 @@ class Classes(NamedTuple):
         return torch.nn.functional.one_hot(torch.from_numpy(array.astype(np.int64)), self.n).float()
 
 
-class Interval(NamedTuple):
+@dataclass(frozen=True)
+class Interval:
     """Numbers c from ``low`` to ``high``: features 1 and z = (2c - low - high) / (high - low), from -1 to 1.
 
     Numbers outside are allowed: the model extrapolates.
@@ -34,6 +43,10 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+    def __post_init__(self) -> None:
+        if not -math.inf < self.low < self.high < math.inf:
+            raise ValueError(f"expected finite low < high, got {self.low} and {self.high}")
 
     @property
     def n_features(self) -> int:
@@ -64,4 +77,7 @@ def encode(condition: Condition | None, labels: Any, n: int) -> torch.Tensor | N
         return None
     if labels is None:
         raise ValueError(f"expected a condition for the model of {condition}, found none")
-    return condition.encode(np.broadcast_to(np.asarray(labels), (n,)))
+    found = np.asarray(labels)
+    if found.shape not in ((), (n,)):
+        raise ValueError(f"expected one label for each of {n} rows, or one for all, found shape {found.shape}")
+    return condition.encode(np.broadcast_to(found, (n,)))

@@ -6,17 +6,22 @@ Source: Y. Song et al., arXiv:2011.13456, eqs. (11) and (29); DDPM with N steps 
 """
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-class Linear(NamedTuple):
+@dataclass(frozen=True)
+class Linear:
     """beta(t) = low + (high - low) t. Source: J. Ho et al., arXiv:2006.11239, with beta_k = beta(k / 1000) / 1000."""
 
     low: float = 0.1
     high: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low <= self.high < math.inf:
+            raise ValueError(f"expected 0 < low <= high < infinity, got {self.low} and {self.high}")
 
     def beta(self, t: Tensor) -> Tensor:
         """The rate of the noise."""
@@ -27,7 +32,8 @@ class Linear(NamedTuple):
         return -0.5 * t * (self.low + 0.5 * (self.high - self.low) * t)
 
 
-class Cosine(NamedTuple):
+@dataclass(frozen=True)
+class Cosine:
     """alpha(t) = cos(a(t)) / cos(a(0)), a from ``first`` to ``last``, in equal steps.
 
     Source: A. Nichol, P. Dhariwal, arXiv:2102.09672, eq. (17); ``last`` below pi / 2 takes the place of their largest
@@ -36,6 +42,10 @@ class Cosine(NamedTuple):
 
     first: float = 0.5 * math.pi * 0.008 / 1.008
     last: float = 0.5 * math.pi - 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first < self.last < 0.5 * math.pi:
+            raise ValueError(f"expected 0 <= first < last < pi / 2, got {self.first} and {self.last}")
 
     def beta(self, t: Tensor) -> Tensor:
         """The rate of the noise."""

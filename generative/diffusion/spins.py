@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from generative.conditions import Condition
 from generative.diffusion.guidance import check_guidance, dropped, guided
@@ -50,18 +51,30 @@ def back(t: Tensor, u: Tensor) -> Back:
     return Back((plus + minus) / 2, (plus - minus) / 2)
 
 
+def _if(step: Back, s: Tensor) -> tuple[Tensor, Tensor]:
+    """p(s_u = +1 | s_t, s_0) for s_0 up, and for s_0 down; without the rounding below 0."""
+    here = 1 + step.here * s
+    return ((here + step.there) / 2).clamp(min=0), ((here - step.there) / 2).clamp(min=0)
+
+
 def probability_up(step: Back, s: Tensor, log_odds: Tensor) -> Tensor:
     """p(s_u = +1 | s_t), accurate also where it is small."""
-    here = step.here * s
-    if_up, if_down = (1 + here + step.there) / 2, (1 + here - step.there) / 2
+    if_up, if_down = _if(step, s)
     return if_up * torch.sigmoid(log_odds) + if_down * torch.sigmoid(-log_odds)
+
+
+def log_probability_up(step: Back, s: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    """log p(s_u = +1 | s_t) from log p(s_0 = +1) and log p(s_0 = -1): finite however small it is, and its gradient."""
+    if_up, if_down = _if(step, s)
+    return torch.logaddexp(if_up.log() + up, if_down.log() + down)
 
 
 def divergence(step: Back, s: Tensor, s_0: Tensor, log_odds: Tensor) -> Tensor:
     """KL(q(s_u | s_t, s_0) | p(s_u | s_t)) in nats, summed over the spins of a row: (n,)."""
     q = ((1 + step.here * s + step.there * s_0) / 2).clamp(0, 1)
-    up, down = probability_up(step, s, log_odds), probability_up(step, -s, -log_odds)
-    return (torch.xlogy(q, q) + torch.xlogy(1 - q, 1 - q) - q * up.log() - (1 - q) * down.log()).sum(1)
+    logs = F.logsigmoid(log_odds), F.logsigmoid(-log_odds)
+    up, down = log_probability_up(step, s, *logs), log_probability_up(step, -s, *logs[::-1])
+    return (torch.xlogy(q, q) + torch.xlogy(1 - q, 1 - q) - q * up - (1 - q) * down).sum(1)
 
 
 def noisy(s_0: Tensor, t: Tensor, u: Tensor) -> Tensor:

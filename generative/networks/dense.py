@@ -45,9 +45,7 @@ class TimeFeatures(nn.Module):
         return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def joined(
-    time_features: TimeFeatures | None, time: Tensor | None, condition: Tensor | None, *rows: Tensor
-) -> Tensor:
+def joined(time_features: TimeFeatures | None, time: Tensor | None, condition: Tensor | None, *rows: Tensor) -> Tensor:
     """The inputs of a layer side by side: rows, features of time and the condition, each where there is one."""
     inputs = [*rows]
     if time_features is not None and time is not None:

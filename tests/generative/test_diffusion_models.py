@@ -172,7 +172,7 @@ def quantities(x: np.ndarray) -> np.ndarray:
 
 
 def test_samples_of_the_flow_follow_its_own_density(learned):
-    """Within the errors of 4000 samples, which those of DDIM in 30 steps do not: they are too narrow."""
+    """Within the errors of 4000 samples, as those of DDIM in 50 steps; those of DDIM in 8 steps do not."""
     integral, expected = averages_on_a_grid(learned)
     assert integral == pytest.approx(1.0, abs=2e-3)
 
@@ -181,7 +181,9 @@ def test_samples_of_the_flow_follow_its_own_density(learned):
         return (found.mean(0) - expected) / (found.std(0) / math.sqrt(len(found)))
 
     assert np.abs(z()).max() < 4
-    learned.sampler = DDIM(30)
+    learned.sampler = DDIM(50)
+    assert np.abs(z()).max() < 4
+    learned.sampler = DDIM(8)
     assert np.abs(z()).max() > 8
     learned.sampler = ProbabilityFlow(50)
 

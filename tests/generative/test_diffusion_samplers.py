@@ -52,8 +52,7 @@ def test_the_linear_schedule_is_the_one_of_ddpm():
 def moments(schedule, sampler: Sampler) -> tuple[Tensor, Tensor]:
     """Mean and variance of the last x, for the exact score: every step is linear in x, so they obey a recursion."""
     m, v = torch.zeros(2).double(), torch.ones(2).double()
-    for k in range(sampler.n_steps, 0, -1):
-        t, u = k / sampler.n_steps, (k - 1) / sampler.n_steps
+    for t, u in itertools.pairwise(sampler.times()):
         c, (a, sigma, _), (b, tau, _) = (
             coefficients(schedule, t, u, sampler.eta),
             *(numbers(schedule, x) for x in (t, u)),
@@ -68,7 +67,7 @@ def moments(schedule, sampler: Sampler) -> tuple[Tensor, Tensor]:
     return m, v
 
 
-@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("eta", [0.5, 1.0])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_samplers_converge_to_the_gaussian_with_the_first_power_of_the_step(schedule, eta):
     steps = np.array([100, 200, 400, 800])
@@ -79,13 +78,38 @@ def test_the_samplers_converge_to_the_gaussian_with_the_first_power_of_the_step(
     assert float((moments(schedule, DDIM(800, eta))[0] - MEAN).abs().max()) < 0.02
 
 
+DEVIATIONS = torch.tensor([0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.3]).double()
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_few_deterministic_steps_keep_the_variance(schedule):
+    """The map of 50 steps is linear, so two points tell the variance of normal data of many deviations at once."""
+    gauss, points = Gaussian(schedule, torch.zeros(7).double(), DEVIATIONS**2), torch.tensor([[0.0], [1.0]]).double()
+    low, high = DDIM(50)(gauss, schedule, points.expand(2, 7), Noise(0, 2, dtype=torch.float64))
+    errors = (((high - low) / DEVIATIONS) ** 2 - 1).abs()
+    assert float(errors[0]) < 0.02
+    assert float(errors[2:].max()) < 0.01
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_thousand_random_steps_keep_the_variance(schedule):
+    """DDPM loses variance with the first power of the step, alike for wide and for narrow distributions."""
+    low, variance = torch.tensor(0.0).double(), torch.tensor(1.0).double()
+    for deviation in DEVIATIONS:
+        v = variance
+        for t, u in itertools.pairwise(DDPM(1000).times()):
+            c, (a, sigma, _) = coefficients(schedule, t, u, 1.0), numbers(schedule, t)
+            v = (c.x + c.eps * sigma / (a**2 * deviation**2 + sigma**2)) ** 2 * v + c.noise**2
+        assert -0.016 < float(v / deviation**2 - 1) < low
+
+
 def distances(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     """Of the moments of normal samples from what is expected, in standard errors."""
     n = len(x)
     return torch.cat([(x.mean(0) - mean) / (variance / n).sqrt(), (x.var(0) / variance - 1) / math.sqrt(2 / n)]).abs()
 
 
-@pytest.mark.parametrize("sampler", [DDPM(60), DDIM(60), DDIM(60, eta=0.5), PredictorCorrector(30, 2, 0.3)])
+@pytest.mark.parametrize("sampler", [DDPM(60), DDIM(60, eta=0.5), PredictorCorrector(30, 2, 0.3)])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_samples_have_the_moments_of_the_recursion(schedule, sampler):
     noise = Noise(3, 20_000, dtype=torch.float64)
@@ -167,12 +191,12 @@ CENTRES, WIDTH = torch.tensor([[1.0, 1.0], [-1.0, 0.5], [0.0, -1.5]]).double(), 
 ON_A_LINE = torch.tensor([[-1.5], [0.3], [1.2]]).double()
 
 
-def mixture(schedule, centres: Tensor = CENTRES):
+def mixture(schedule, centres: Tensor = CENTRES, width: float = WIDTH):
     """eps of equal Gaussians around the centres, and their log density."""
 
     def logs(x: Tensor, t: float) -> tuple[Tensor, Tensor, float, float]:
         a, sigma, _ = numbers(schedule, t)
-        variance = a**2 * WIDTH**2 + sigma**2
+        variance = a**2 * width**2 + sigma**2
         difference = x[:, None] - a * centres
         return -0.5 * (difference**2).sum(2) / variance, difference, variance, sigma
 
@@ -204,14 +228,14 @@ def on_a_grid(sampler: Sampler, schedule, x: Tensor) -> tuple[Tensor, Tensor]:
     """Where equally spaced x (n, 1) end, and with what weights: each step but the last is normal, so it is a matrix."""
     eps, h = mixture(schedule, ON_A_LINE)[0], float(x[1] - x[0])
     p = torch.exp(-0.5 * x[:, 0] ** 2) * h / math.sqrt(2 * math.pi)
-    for k in range(sampler.n_steps, 1, -1):
-        t, u = k / sampler.n_steps, (k - 1) / sampler.n_steps
+    for t, u in itertools.pairwise(sampler.times()[:-1]):
         c, sigma = coefficients(schedule, t, u, sampler.eta), numbers(schedule, u)[1]
         p = normal(x, c.x * x + c.eps * eps(x, t), c.noise) @ p * h
         for _ in range(sampler.corrections):
             p = normal(x, x - 2 * sampler.snr**2 * sigma * eps(x, u), 2 * sampler.snr * sigma) @ p * h
-    c = coefficients(schedule, 1 / sampler.n_steps, 0.0, sampler.eta)
-    return c.x * x + c.eps * eps(x, 1 / sampler.n_steps), p
+    last = sampler.times()[-2]
+    c = coefficients(schedule, last, 0.0, sampler.eta)
+    return c.x * x + c.eps * eps(x, last), p
 
 
 def normal(x: Tensor, mean: Tensor, deviation: float) -> Tensor:
@@ -226,28 +250,63 @@ def quantities(x: Tensor) -> Tensor:
     return torch.cat([x, x**2, squares.min(1, keepdim=True).values, nearest], dim=1)
 
 
-@pytest.mark.parametrize("sampler", [DDPM(50), DDIM(50, eta=0.5), PredictorCorrector(25)])
+@pytest.mark.parametrize("sampler", [DDPM(12), DDIM(8, eta=0.5), PredictorCorrector(6)])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_samples_of_a_mixture_have_the_averages_of_its_density_on_a_grid(schedule, sampler):
     n = 10_000
     noise = Noise(7, n, dtype=torch.float64)
     found = quantities(sampler(mixture(schedule, ON_A_LINE)[0], schedule, noise.normal(1), noise))
-    ends, p = on_a_grid(sampler, schedule, torch.linspace(-6, 6, 801, dtype=torch.float64)[:, None])
+    ends, p = on_a_grid(sampler, schedule, torch.linspace(-6, 6, 1601, dtype=torch.float64)[:, None])
     assert float(p.sum()) == pytest.approx(1, abs=1e-6)
     assert torch.all((found.mean(0) - p @ quantities(ends)).abs() < 4 * found.std(0) / math.sqrt(n))
 
 
-@pytest.mark.parametrize(("make", "steps", "order"), [(DDIM, [200, 400, 800], 1), (ProbabilityFlow, [20, 40, 80], 4)])
+@pytest.mark.parametrize(("make", "steps", "order"), [(DDIM, [100, 200, 400], 2), (ProbabilityFlow, [20, 40, 80], 4)])
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_the_quantiles_of_a_mixture_are_approached_with_the_order_of_the_method(schedule, make, steps, order):
-    """Deterministic samplers in one dimension keep the order of points, and so their quantiles."""
+def test_the_quantiles_of_a_mixture_are_approached_at_least_with_the_order_of_the_method(schedule, make, steps, order):
+    """In one dimension points keep their order, and so their quantiles. The first step of DDIM knows one eps only."""
     z = torch.linspace(-2, 2, 41).double()[:, None]
     eps, errors = mixture(schedule, ON_A_LINE)[0], []
     ends = [make(n)(eps, schedule, z, Noise(0, len(z), dtype=torch.float64)) for n in (*steps, 2 * steps[-1])]
     below = [torch.special.ndtr((x - ON_A_LINE.T) / WIDTH).mean(1) for x in ends]
     errors = [float((fewer - more).abs().mean()) for fewer, more in itertools.pairwise(below)]
-    assert -np.polyfit(np.log(steps), np.log(errors), 1)[0] == pytest.approx(order, abs=0.15 * order)
+    assert -np.polyfit(np.log(steps), np.log(errors), 1)[0] > 0.85 * order
     assert float((below[-1] - torch.special.ndtr(z[:, 0])).abs().max()) < 0.02
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_few_deterministic_steps_keep_the_variance_of_a_mixture(schedule):
+    """In one dimension points keep their order, so that quadrature over the first x gives the variance of the last."""
+    z, h = torch.linspace(-6, 6, 4001, dtype=torch.float64)[:, None], 12 / 4000
+    p = torch.exp(-0.5 * z[:, 0] ** 2) * h / math.sqrt(2 * math.pi)
+    centres = (ON_A_LINE - ON_A_LINE.mean()) / math.sqrt(float(ON_A_LINE.var(correction=0)) + WIDTH**2)
+    narrow = WIDTH / math.sqrt(float(ON_A_LINE.var(correction=0)) + WIDTH**2)
+    x = DDIM(50)(mixture(schedule, centres, narrow)[0], schedule, z, Noise(0, len(z), dtype=torch.float64))[:, 0]
+    assert float(p @ x**2 - (p @ x) ** 2) == pytest.approx(1.0, abs=0.01)
+    y, density = z / 2, mixture(schedule, centres, narrow)[1]
+    exact = (density(y).exp() * (y - centres.T).square().min(1).values).sum() * h / 2
+    found = p @ (x[:, None] - centres.T).square().min(1).values
+    assert float(found) == pytest.approx(float(exact), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: DDIM(0),
+        lambda: DDPM(-3),
+        lambda: DDIM(2.5),  # type: ignore[arg-type]
+        lambda: DDIM(10, eta=-1.0),
+        lambda: DDIM(10, eta=math.nan),
+        lambda: ProbabilityFlow(0),
+        lambda: PredictorCorrector(10, -1),
+        lambda: PredictorCorrector(10, snr=0.0),
+        lambda: Linear(-1.0, 20.0),
+        lambda: Cosine(0.0, 2.0),
+    ],
+)
+def test_impossible_samplers_and_schedules_are_refused(make):
+    with pytest.raises(ValueError, match=r"expected .* got "):
+        make()
 
 
 def test_an_unknown_schedule_is_refused():

@@ -210,3 +210,29 @@ def test_arguments_are_checked():
         SpinDiffusion((4,), "real")
     with pytest.raises(ValueError, match="a condition to be guided by"):
         SpinDiffusion((4,), guidance=1.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_divergence_of_certain_spins_is_finite_and_right(dtype):
+    """At the last step, where s_u = s_0, it is log(1 + e^-h) for a spin that is up, with the slope -1 / (1 + e^h)."""
+    h = torch.tensor([[90.0], [30.0], [1.0], [0.0], [-40.0], [-3000.0]], dtype=dtype, requires_grad=True)
+    one = torch.ones(6, 1, dtype=dtype)
+    found = divergence(back(0.25 * one, 0 * one), -one, one, h)
+    np.testing.assert_allclose(found.tolist(), np.logaddexp(0, -h.double().detach().numpy()[:, 0]), rtol=1e-4)
+    slope = torch.autograd.grad(found.sum(), h)[0]
+    np.testing.assert_allclose(slope, -torch.sigmoid(-h.detach().double()), rtol=1e-4)
+    assert float(found[0].detach()) == pytest.approx(8.194012623990515e-40, rel=1e-4)
+
+
+@pytest.mark.parametrize("t", [1 / 256, 0.5, 1.0])
+def test_the_divergence_of_any_odds_is_finite_and_has_a_finite_gradient(t):
+    s, s_0, h = (each.reshape(-1, 1) for each in torch.meshgrid(
+        torch.tensor([-1.0, 1.0]), torch.tensor([-1.0, 1.0]), torch.tensor([-1e4, -90.0, -17.0, 0.0, 17.0, 90.0, 1e4]),
+        indexing="ij",
+    ))  # fmt: skip
+    h = h.clone().requires_grad_()
+    step = back(torch.full_like(s, t), torch.full_like(s, t - 1 / 256))
+    found = divergence(step, s, s_0, h)
+    assert torch.isfinite(found).all()
+    assert float(found.detach().min()) > -1e-6
+    assert torch.isfinite(torch.autograd.grad(found.sum(), h)[0]).all()

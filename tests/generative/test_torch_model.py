@@ -110,6 +110,22 @@ def test_encodings():
         Interval(0.0, 1.0).encode([np.nan])
 
 
+@pytest.mark.parametrize("make", [lambda: Classes(0), lambda: Interval(2.0, 2.0), lambda: Interval(0.0, np.inf)])
+def test_conditions_of_nothing_are_refused(make):
+    with pytest.raises(ValueError, match=r"expected .* got "):
+        make()
+
+
+def test_conditions_of_different_kinds_differ():
+    assert Interval(0.0, 1.0) == Interval(0.0, 1.0) != Interval(0.0, 2.0)
+    assert Classes(1) != Interval(0.0, 1.0)
+
+
+def test_too_few_labels_are_refused():
+    with pytest.raises(ValueError, match=r"one label for each of 500 rows, or one for all, found shape \(499,\)"):
+        MADE((3, 3), 2, condition=Classes(2)).fit(np.ones((500, 9)), labels=np.zeros(499, int), n_epochs=1)
+
+
 def test_data_of_another_kind_is_refused_with_the_remedy():
     with pytest.raises(ValueError, match=r"take data\.as_spins"):
         MADE((3, 3)).fit(np.zeros((10, 9)), n_epochs=1)
