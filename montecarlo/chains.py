@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from montecarlo.metropolis import (
 )
 from montecarlo.random import Seed, generator_states, restore_generators, spawn
 from neural.jit import copy
+from neural.saved import Saved
 
 NOISE_BYTES = 2**22  # random numbers drawn ahead for one block: few enough to stay in the cache
 
@@ -139,16 +140,39 @@ class Chains:
             "next_part": self.next_part,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what ``state`` returned."""
-        x = np.asarray(state["x"], dtype=self.x.dtype)
-        if x.shape != self.x.shape:
-            raise ValueError(f"expected chains of shape {self.x.shape}, the saved ones have shape {x.shape}")
-        self.x = x.copy()
-        self.generators = restore_generators(state["generators"])
-        self.next_part = int(state.get("next_part", 0))
+    def restore(self, state: Mapping[str, Any] | Saved) -> None:
+        """Continue from what ``state`` returned. Raises ``ValueError`` for what these chains could not have saved."""
+        self.assign(self.checked(state))
+
+    def checked(self, state: Mapping[str, Any] | Saved) -> dict[str, Any]:
+        """The attributes that a saved state stands for, every one of them checked; the chains stay as they are."""
+        saved = state if isinstance(state, Saved) else Saved(state)
+        saved.names(("x", "generators", "step"), optional=("next_part",))
+        if (found := np.shape(saved.entry("x"))) != self.x.shape:
+            saved.refuse(f"chains of shape {self.x.shape}", f"chains of shape {found}", "x")
+        spins = self.x.ndim == 2
+        least, most = (-1, 1) if spins else (-math.inf, math.inf)
+        x = saved.array("x", self.x.shape, self.x.dtype, least=least, most=most)
+        if spins and not x.all():
+            saved.refuse("spins +-1", "0", "x")
+        return {
+            "x": x,
+            "generators": restore_generators(saved, "generators", len(self)),
+            "next_part": saved.integer("next_part", most=self.x.shape[1] - 1, default=0),
+            "proposal": self._saved_proposal(saved),
+        }
+
+    def _saved_proposal(self, saved: Saved) -> Any:
+        """The proposal with the saved step, which is 0 where there is none."""
         if isinstance(self.proposal, Metropolis):
-            self.proposal = self.proposal._replace(step=float(state["step"]))
+            return self.proposal._replace(step=saved.number("step", least=np.finfo(float).tiny))
+        saved.number("step", least=0, most=0)
+        return self.proposal
+
+    def assign(self, checked: Mapping[str, Any]) -> None:
+        """Continue from what ``checked`` returned."""
+        for name, value in checked.items():
+            setattr(self, name, value)
 
 
 def part_of(observer: Any, chains: slice, samples: slice) -> Any:

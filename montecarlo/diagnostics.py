@@ -25,6 +25,11 @@ def as_chains(values: ArrayLike) -> Array:
     return np.atleast_2d(array).astype(np.float64, copy=False)
 
 
+def _constant(chains: Array) -> bool:
+    """Whether all values are equal, to the last bit."""
+    return bool((chains == chains[0, 0]).all())
+
+
 def _autocovariance(chains: Array, n_lags: int) -> Array:
     """Gamma(t), t < n_lags, averaged over the chains, about the mean of all values; by FFT with zero padding."""
     n_chains, n_steps = chains.shape
@@ -42,7 +47,7 @@ def autocorrelation(values: ArrayLike) -> Array:
     """
     chains = as_chains(values)
     gamma = _autocovariance(chains, chains.shape[1])
-    return gamma / gamma[0] if gamma[0] > 0 else np.full_like(gamma, np.nan)
+    return np.full_like(gamma, np.nan) if _constant(chains) else gamma / gamma[0]
 
 
 class Window(NamedTuple):
@@ -90,7 +95,7 @@ def integrated_autocorrelation_time(values: ArrayLike) -> float:
     chains = as_chains(values)
     n_chains, n_steps = chains.shape
     variance = float(chains.var())
-    if not variance > 0:
+    if _constant(chains) or not variance > 0:
         return math.nan
     window = windowed_sum(chains)
     tau = window.total / (variance + window.total / chains.size)
@@ -150,9 +155,12 @@ def _halves(chains: Array) -> Array:
 
 
 def _r_hat(chains: Array, size: int = 1, within: float = 0.0) -> float:
+    """R-hat of means of blocks of ``size`` steps; ``within`` is the sum of squares within the blocks."""
     n = chains.shape[1] * size
     if n < 2:
         return math.nan
+    if not within and (chains == chains[:, :1]).all():  # to the last bit: rounding shall not decide
+        return math.inf if (chains != chains[0, 0]).any() else math.nan
     means = chains.mean(axis=1)
     squares = size * np.sum((chains - means[:, None]) ** 2) + within
     variance_within = squares / (len(chains) * (n - 1))
@@ -188,6 +196,7 @@ def blocking(values: ArrayLike, significance: float = 0.01) -> Blocking:
 def blocking_of_blocks(blocks: Array, size: int, significance: float) -> Blocking:
     """``blocking`` that starts from means of blocks of ``size`` steps."""
     sizes, counts, errors, scores = [], [], [], []
+    blocks = np.zeros_like(blocks) if blocks.size and _constant(blocks) else blocks
     while blocks.size >= 2 and blocks.shape[1] >= 1:
         sizes.append(size)
         counts.append(blocks.size)

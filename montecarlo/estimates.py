@@ -23,6 +23,16 @@ def student_factor(dof: float) -> float:
     return math.sqrt(dof / (dof - 2)) if math.isfinite(dof) else 1.0
 
 
+def exceeds(variance: float, dof: float, other: float, other_dof: float) -> bool:
+    """Whether an estimated variance is larger than another one by three standard deviations of their ratio.
+
+    The normal score of the F distribution of the ratio is Paulson's (Ann. Math. Stat. 13, 233 (1942)).
+    """
+    a, b = 2 / (9 * dof), 2 / (9 * other_dof)
+    root, other_root = math.cbrt(variance), math.cbrt(other)
+    return (1 - b) * root - (1 - a) * other_root > 3 * math.hypot(math.sqrt(b) * root, math.sqrt(a) * other_root)
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """``mean +- error``: one error covers the truth with 68 %, two errors with 95 % probability.
@@ -100,7 +110,7 @@ class Estimate:
             return [f"[all {self.n} samples are equal]"]
         diagnostics = {
             f"tau {_two_digits(self.tau)}": not math.isnan(self.tau),
-            f"R-hat {self.r_hat:.3f}": not math.isnan(self.r_hat),
+            f"R-hat {shown_r_hat(self.r_hat)}": not math.isnan(self.r_hat),
             f"n_eff {_two_digits(self.n_eff)}": not math.isnan(self.n_eff),
             f"too short: needs {self.steps_needed} steps per chain": self.too_short,
         }
@@ -111,6 +121,11 @@ class Estimate:
 def _two_digits(value: float) -> str:
     """Two significant digits without an exponent: 1.9, 47, 4300."""
     return f"{float(f'{value:.1e}'):.15g}"
+
+
+def shown_r_hat(r_hat: float) -> str:
+    """Three decimals near 1, where they matter; three digits of what is large: 1.012, 13.9, 2.1e+06."""
+    return f"{r_hat:.3f}" if not r_hat >= 10 else f"{r_hat:.3g}"
 
 
 def _with_error(mean: float, error: float) -> str:
@@ -135,9 +150,10 @@ def merge(estimates: Sequence[Estimate]) -> Estimate:
 
     Weights by the number of samples keep the mean unbiased; weights by 1 / error^2 would not, because an error
     is estimated from the same samples as its mean. The degrees of freedom follow Welch and Satterthwaite
-    (Satterthwaite, Biometrics Bulletin 2, 110 (1946)). R-hat is the largest of the parts' and of the R-hat
-    between the parts, so that parts which disagree are seen. Batches of the *same* continuing chains are not
-    independent: use ``Accumulator`` for them.
+    (Satterthwaite, Biometrics Bulletin 2, 110 (1946)). Where K parts differ by more than their errors explain (by
+    three standard deviations), the error is that of their spread, sum_i w_i (mean_i - mean)^2 / (K - 1), as in
+    ``estimate``. R-hat is the largest of the parts' and of the R-hat between the parts, so that parts which disagree
+    are seen. Batches of the *same* continuing chains are not independent: use ``Accumulator`` for them.
 
     Raises ValueError without estimates, or if one does not know its number of samples or their variance.
     """
@@ -147,22 +163,33 @@ def merge(estimates: Sequence[Estimate]) -> Estimate:
     n = sum(part.n for part in parts)
     weights = [part.n / n for part in parts]
     mean = parts[0].mean + sum(w * (part.mean - parts[0].mean) for w, part in zip(weights, parts, strict=True))
-    squares = [(w * part.error / student_factor(part.dof)) ** 2 for w, part in zip(weights, parts, strict=True)]
-    dof = _satterthwaite(squares, [part.dof for part in parts])
     within = sum(w * part.variance for w, part in zip(weights, parts, strict=True))
     between = sum(w * (part.mean - mean) ** 2 for w, part in zip(weights, parts, strict=True))
+    squared_error, dof, disagree = _merged_error(parts, weights, between)
+    variance = within + between
     tau = sum(w * part.tau for w, part in zip(weights, parts, strict=True))
+    if disagree or (math.isnan(tau) and variance > 0):
+        tau = squared_error * n / variance
     return Estimate(
         mean=mean,
-        error=math.sqrt(sum(squares)) * student_factor(dof),
+        error=math.sqrt(squared_error) * student_factor(dof),
         tau=tau,
         r_hat=_merged_r_hat(parts, within, n / len(parts)),
         n_eff=n / tau if tau else math.inf,
         n=n,
-        variance=within + between,
+        variance=variance,
         dof=dof,
         steps_needed=0 if dof >= ENOUGH_DEGREES_OF_FREEDOM else max(part.steps_needed for part in parts),
     )
+
+
+def _merged_error(parts: Sequence[Estimate], weights: Sequence[float], between: float) -> tuple[float, float, bool]:
+    """The squared error without Student's factor, its degrees of freedom, and whether the parts disagree."""
+    squares = [(w * part.error / student_factor(part.dof)) ** 2 for w, part in zip(weights, parts, strict=True)]
+    total, dof = sum(squares), _satterthwaite(squares, [part.dof for part in parts])
+    if len(parts) > 1 and exceeds(between / (len(parts) - 1), len(parts) - 1, total, dof):
+        return between / (len(parts) - 1), len(parts) - 1.0, True
+    return total, dof, False
 
 
 def _satterthwaite(squares: Sequence[float], dofs: Sequence[float]) -> float:
@@ -172,10 +199,12 @@ def _satterthwaite(squares: Sequence[float], dofs: Sequence[float]) -> float:
 
 
 def _merged_r_hat(parts: Sequence[Estimate], within: float, n: float) -> float:
-    """The largest R-hat of the parts and of the parts taken as chains of ``n`` samples."""
+    """The largest R-hat of the parts and of the parts taken as chains of ``n`` samples; infinite if all stand still."""
     values = [part.r_hat for part in parts if not math.isnan(part.r_hat)]
-    if len(parts) > 1 and within > 0:
-        centre = sum(part.mean for part in parts) / len(parts)
-        spread = sum((part.mean - centre) ** 2 for part in parts) / (len(parts) - 1)
+    centre = sum(part.mean - parts[0].mean for part in parts) / len(parts)
+    spread = sum((part.mean - parts[0].mean - centre) ** 2 for part in parts) / max(1, len(parts) - 1)
+    if within > 0 and len(parts) > 1:
         values.append(math.sqrt((n - 1) / n + spread / within))
+    elif spread > 0:
+        values.append(math.inf)
     return max(values, default=math.nan)

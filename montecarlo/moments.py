@@ -1,16 +1,17 @@
 """Means of many numbers at once, such as the bins of a histogram, with the errors of independent chains."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
 from montecarlo.estimates import Estimate, student_factor
+from neural.saved import Saved
 
 Array = np.ndarray
-ROUNDING = 1e-14  # of a mean, relative
+ROUNDING = 1e-14  # of a mean or a sum of squares, relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,9 @@ class Estimates:
 class Moments:
     """Means and errors of an array of numbers for each step of many chains, which arrive in rounds.
 
-    Only sums are kept, for each chain that of the values and for all together that of their squares: the error is that
-    of the spread of the means of the chains, which are independent, widened by Student's factor for their number.
+    Only sums are kept for each chain, of the values and of their squared distances from an origin, the first value, so
+    that a variance far below the square of the mean is not lost. The error is that of the spread of the means of the
+    chains, which are independent, widened by Student's factor for their number.
 
         error^2 = sum_c (mean_c - mean)^2 / (n_chains (n_chains - 1)),   tau = n error^2 / variance
     """
@@ -75,7 +77,8 @@ class Moments:
     def __init__(self) -> None:
         self.n_steps = 0
         self.sums = np.empty((0,))  # (n_chains, *shape)
-        self.squares = np.empty(())  # (*shape)
+        self.squares = np.empty((0,))  # (n_chains, *shape), about the origin
+        self.origin = np.empty(())  # (*shape)
 
     def update(self, blocks: Iterable[Array]) -> Self:
         """Append a round of values (n_chains, n_steps, *shape), which comes in blocks of some chains after the others.
@@ -83,23 +86,35 @@ class Moments:
         Raises ``ValueError`` if the number of chains or the shape changes, or for fewer than two chains.
         """
         sums: list[Array] = []
-        squares, n_steps = np.zeros(()), 0
+        squares: list[Array] = []
+        origin, n_steps = self.origin if self.n_steps else None, 0
         for values in blocks:
             values, n_steps = np.asarray(values, dtype=np.float64), values.shape[1]
+            origin = values[0, 0].copy() if origin is None else origin
+            self._check(self.sums.shape[:1] + values.shape[2:])
+            distances = values - origin
             sums.append(values.sum(axis=1))
-            squares = squares + np.einsum("cs...,cs...->...", values, values)
-        return self.add(np.concatenate(sums), squares, n_steps)
+            squares.append(np.einsum("cs...,cs...->c...", distances, distances))
+        return self.add(np.concatenate(sums), np.concatenate(squares), n_steps, origin)
 
-    def add(self, sums: Array, squares: Array, n_steps: int) -> Self:
-        """``update`` by the sums over the steps of each chain, (n_chains, *shape), and of all squares, (*shape)."""
+    def add(self, sums: Array, squares: Array, n_steps: int, origin: Any = 0.0) -> Self:
+        """``update`` by the sums of each chain over its steps, of the values and of (value - origin)^2.
+
+        Both have the shape (n_chains, *shape); the ``origin`` is the same in all rounds.
+        """
         if len(sums) < 2:
             raise ValueError("expected two chains or more for the errors of several numbers, found one")
-        if self.n_steps and sums.shape != self.sums.shape:
-            raise ValueError(f"expected a round of the shape {self.sums.shape}, found {sums.shape}")
+        self._check(sums.shape)
+        if not self.n_steps:
+            self.origin = np.broadcast_to(np.asarray(origin, dtype=np.float64), sums.shape[1:])
         self.sums = self.sums + sums if self.n_steps else sums
         self.squares = self.squares + squares if self.n_steps else squares
         self.n_steps += n_steps
         return self
+
+    def _check(self, shape: tuple[int, ...]) -> None:
+        if self.n_steps and shape != self.sums.shape:
+            raise ValueError(f"expected a round of the shape {self.sums.shape}, found {shape}")
 
     @property
     def chain_means(self) -> Array:
@@ -112,28 +127,38 @@ class Moments:
             raise ValueError("expected values before the estimate: call update first")
         means, n_chains = self.chain_means, len(self.sums)
         n, dof, mean = n_chains * self.n_steps, n_chains - 1, means.mean(axis=0)
+        squares = self.squares.sum(axis=0)
+        within = squares - self.n_steps * ((means - self.origin) ** 2).sum(axis=0)
+        within = np.where(within <= ROUNDING * squares, 0.0, within)
         spread = means.var(axis=0, ddof=1)
-        spread = np.where(spread > (ROUNDING * mean) ** 2, spread, 0.0)
-        variance = np.maximum(self.squares / n - mean**2, 0) * n / (n - 1)
-        variance = np.where(spread > 0, variance, 0.0)
-        within = np.maximum(self.squares / n - (means**2).mean(axis=0), 0) * self.n_steps / max(1, self.n_steps - 1)
+        constant = (within == 0) & (spread <= (ROUNDING * mean) ** 2)
+        spread = np.where(constant, 0.0, spread)
+        variance = (within + self.n_steps * dof * spread) / (n - 1)
+        within = within / (n_chains * (self.n_steps - 1)) if self.n_steps > 1 else np.full(self.origin.shape, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
-            tau = np.where(variance > 0, self.n_steps * spread / variance, np.nan)
-            r_hat = np.where(within > 0, np.sqrt((self.n_steps - 1) / self.n_steps + spread / within), np.nan)
+            tau = self.n_steps * spread / variance
+            r_hat = np.sqrt((self.n_steps - 1) / self.n_steps + spread / within)
             n_eff = n / tau
         error = np.sqrt(spread / n_chains) * student_factor(dof)
         return Estimates(mean, error, tau, r_hat, n_eff, n, variance, float(dof))
 
-    def jackknife(self, function: Any) -> Estimates:
+    def jackknife(self, function: Callable[..., Any], *, variance: bool = False) -> Estimates:
         """A function of the mean, such as eigenvalues of a matrix, with its bias of first order removed.
 
-        From the values with one chain after the other left out. Source: B. Efron and C. Stein, Ann. Statist. 9, 586
-        (1981).
+        With ``variance`` the function takes the variance <(x - <x>)^2>, too. From the values with one chain after the
+        other left out. Source: B. Efron and C. Stein, Ann. Statist. 9, 586 (1981).
         """
         n_chains = len(self.sums)
-        whole = np.asarray(function(self.sums.sum(axis=0) / (n_chains * self.n_steps)))
-        others = (self.sums.sum(axis=0) - self.sums) / ((n_chains - 1) * self.n_steps)
-        left_out = np.stack([np.asarray(function(mean)) for mean in others])
+
+        def value(sums: Array, squares: Array, n_chains: int) -> Array:
+            n = n_chains * self.n_steps
+            mean = sums / n
+            return np.asarray(function(mean, squares / n - (mean - self.origin) ** 2) if variance else function(mean))
+
+        sums, squares = self.sums.sum(axis=0), self.squares.sum(axis=0)
+        whole = value(sums, squares, n_chains)
+        others = zip(sums - self.sums, squares - self.squares, strict=True)
+        left_out = np.stack([value(*each, n_chains - 1) for each in others])
         mean = n_chains * whole - (n_chains - 1) * left_out.mean(axis=0)
         error = np.sqrt((n_chains - 1) * left_out.var(axis=0)) * student_factor(n_chains - 1)
         unknown = np.full(whole.shape, math.nan)
@@ -142,12 +167,28 @@ class Moments:
 
     def state(self) -> dict[str, Array]:
         """Everything as arrays, for ``from_state``."""
-        return {"n_steps": np.array(self.n_steps), "sums": self.sums.copy(), "squares": self.squares.copy()}
+        sums = {"sums": self.sums.copy(), "squares": self.squares.copy(), "origin": self.origin.copy()}
+        return {"n_steps": np.array(self.n_steps), **sums}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The moments that gave ``state``, which continue to the same bits."""
-        self = cls()
-        self.n_steps = int(state["n_steps"])
-        self.sums, self.squares = np.array(state["sums"]), np.array(state["squares"])
+    def from_state(cls, state: Mapping[str, Any] | Saved, n_chains: int | None = None) -> Self:
+        """The moments that gave ``state``, which continue to the same bits.
+
+        A state without ``origin`` has the squares of all chains together, about 0. Raises ``ValueError`` for what
+        moments, of ``n_chains`` chains where they are given, could not have saved.
+        """
+        saved, self = state if isinstance(state, Saved) else Saved(state), cls()
+        saved.names(("n_steps", "sums", "squares"), optional=("origin",))
+        shape = np.shape(saved.entry("sums"))
+        self.n_steps = saved.integer("n_steps", least=1)
+        self.sums = saved.array("sums", (n_chains, *shape[1:]), np.float64, finite=False)
+        if len(self.sums) < 2:
+            saved.refuse("two chains or more", len(self.sums), "sums")
+        if "origin" in saved:
+            self.origin = saved.array("origin", shape[1:], np.float64, finite=False)
+            self.squares = saved.array("squares", shape, np.float64, least=0, finite=False)
+        else:
+            self.origin = np.zeros(shape[1:])
+            together = saved.array("squares", shape[1:], np.float64, least=0, finite=False)
+            self.squares = np.broadcast_to(together / len(self.sums), shape).copy()
         return self

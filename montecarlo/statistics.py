@@ -38,7 +38,15 @@ from montecarlo.diagnostics import (
     steps_needed,
     windowed_sum,
 )
-from montecarlo.estimates import ENOUGH_DEGREES_OF_FREEDOM, ChainTooShortWarning, Estimate, merge, student_factor
+from montecarlo.estimates import (
+    ENOUGH_DEGREES_OF_FREEDOM,
+    ChainTooShortWarning,
+    Estimate,
+    exceeds,
+    merge,
+    student_factor,
+)
+from neural.saved import Saved
 
 __all__ = [
     "Accumulator",
@@ -87,14 +95,12 @@ def _warn_if_too_short(result: Estimate, n_chains: int) -> None:
         warnings.warn(message, ChainTooShortWarning, stacklevel=3)
 
 
-def _exceeds(variance: float, dof: float, other: float, other_dof: float) -> bool:
-    """Whether an estimated variance is larger than another one by three standard deviations of their ratio.
-
-    The normal score of the F distribution of the ratio is Paulson's (Ann. Math. Stat. 13, 233 (1942)).
-    """
-    a, b = 2 / (9 * dof), 2 / (9 * other_dof)
-    root, other_root = math.cbrt(variance), math.cbrt(other)
-    return (1 - b) * root - (1 - a) * other_root > 3 * math.hypot(math.sqrt(b) * root, math.sqrt(a) * other_root)
+def _level(n_steps: int, n_chains: int) -> int:
+    """The least level at which the blocks of a chain are not too many."""
+    most, level = max(FEWEST_BLOCKS_PER_CHAIN, BLOCKS_IN_MEMORY // n_chains), 0
+    while n_steps >> level > most:
+        level += 1
+    return level
 
 
 class Accumulator:
@@ -132,11 +138,19 @@ class Accumulator:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """The accumulator that gave ``state``, which continues to the same bits."""
-        self = cls()
-        self.n_steps, self.within = int(state["n_steps"]), float(state["within"])
-        self.blocks, self.carry = np.array(state["blocks"]), np.array(state["carry"])
+    def from_state(cls, state: Mapping[str, Any] | Saved, n_chains: int | None = None) -> Self:
+        """The accumulator that gave ``state``, which continues to the same bits.
+
+        Raises ``ValueError`` for what no accumulator, of ``n_chains`` chains where they are given, could have saved.
+        """
+        saved, self = state if isinstance(state, Saved) else Saved(state), cls()
+        saved.names(("n_steps", "blocks", "carry", "within"))
+        self.n_steps = saved.integer("n_steps", least=1)
+        self.within = float(saved.array("within", (), np.float64, least=0, finite=False))
+        n_chains = n_chains or max(1, len(np.atleast_1d(saved.entry("blocks"))))
+        level = _level(self.n_steps, n_chains)
+        self.blocks = saved.array("blocks", (n_chains, self.n_steps >> level), np.float64, finite=False)
+        self.carry = saved.array("carry", (n_chains, level), np.float64, finite=False)
         return self
 
     def update(self, values: ArrayLike) -> Self:
@@ -148,7 +162,7 @@ class Accumulator:
             raise ValueError(f"expected a round of the same {len(self.blocks)} chains, found {len(chains)}")
         n_steps = self.n_steps + chains.shape[1]
         with np.errstate(invalid="ignore", over="ignore"):
-            while n_steps >> self.level > max(FEWEST_BLOCKS_PER_CHAIN, BLOCKS_IN_MEMORY // len(chains)):
+            for _ in range(self.level, _level(n_steps, len(chains))):
                 self._raise_level()
             for level in range(self.level):
                 if self.n_steps >> level & 1:
@@ -220,7 +234,7 @@ class Accumulator:
             return spread, n_chains - 1.0
         window = windowed_sum(self.blocks)
         total, dof = 2**self.level * window.total, self.blocks.size / (2 * window.width + 1)
-        if n_chains == 1 or (window.closed and not _exceeds(spread, n_chains - 1, total, dof)):
+        if n_chains == 1 or (window.closed and not exceeds(spread, n_chains - 1, total, dof)):
             return total, dof
         return spread, n_chains - 1.0
 

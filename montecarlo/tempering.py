@@ -7,14 +7,16 @@ Source: S. Syed, A. Bouchard-Cote, G. Deligiannidis, A. Doucet, J. R. Stat. Soc.
 and odd pairs in turn, temperatures at which all pairs reject equally often.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from montecarlo.chains import Chains, part_of
 from montecarlo.metropolis import accept, log_density, log_density_ratio, observe, refresh, workspace
-from montecarlo.random import Seed, generator_states, restore_generators, spawn
+from montecarlo.random import Seed, check_distinct, generator_states, restore_generators, spawn
 from neural.jit import kernel
+from neural.saved import Saved
 
 Array = np.ndarray
 N_ADAPTATIONS = 4
@@ -83,6 +85,32 @@ class Ladder:
         self.betas = np.interp(wanted, barrier, self.betas)
         self.betas[[0, -1]] = ends
         self.reset(self.came_from_lowest.shape[1])
+
+    def state(self) -> dict[str, Any]:
+        """Everything as arrays and numbers, for ``restored``."""
+        return {
+            "betas": self.betas.copy(),
+            "rejected": self.rejected.copy(),
+            "n_exchanges": self.n_exchanges.copy(),
+            "came_from_lowest": self.came_from_lowest.astype(np.int8),
+            "n_trips": self.n_trips,
+            "n_steps": self.n_steps,
+        }
+
+    def restored(self, saved: Saved) -> "Ladder":
+        """The ladder that gave a state, which has as many levels and chains and the same ends as this one."""
+        n_levels, n_chains = self.came_from_lowest.shape
+        betas = saved.array("betas", (n_levels,), np.float64, least=0, most=1)
+        if np.any(np.diff(betas) <= 0) or not np.array_equal(betas[[0, -1]], self.betas[[0, -1]]):
+            saved.refuse(f"inverse temperatures that rise from {self.betas[0]:g} to 1", betas, "betas")
+        ladder = Ladder(betas, n_chains)
+        ladder.n_steps = saved.integer("n_steps")
+        ladder.n_trips = saved.integer("n_trips", most=ladder.n_steps * n_chains)
+        ladder.n_exchanges = saved.array("n_exchanges", (n_levels - 1,), np.float64, least=0, most=ladder.n_steps)
+        ladder.rejected = saved.array("rejected", (n_levels - 1,), np.float64, least=0, most=ladder.n_steps)
+        came = saved.array("came_from_lowest", (n_levels, n_chains), np.int8, least=0, most=1)
+        ladder.came_from_lowest = came.astype(bool)
+        return ladder
 
 
 class Tempered(NamedTuple):
@@ -207,31 +235,36 @@ class TemperedChains:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit."""
-        ladder = self.ladder
         return {
             "levels": {f"level{k}": chains.state() for k, chains in enumerate(self.levels)},
             "generator": generator_states(self.generator),
-            "betas": ladder.betas.copy(),
-            "rejected": ladder.rejected.copy(),
-            "n_exchanges": ladder.n_exchanges.copy(),
-            "came_from_lowest": ladder.came_from_lowest.astype(np.int8),
-            "n_trips": ladder.n_trips,
-            "n_steps": ladder.n_steps,
+            **self.ladder.state(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continue from what ``state`` returned."""
-        betas = np.array(state["betas"])
-        if len(betas) != len(self.levels):
-            raise ValueError(f"expected {len(self.levels)} inverse temperatures, the saved ones are {betas}")
-        for k, chains in enumerate(self.levels):
-            chains.restore(state["levels"][f"level{k}"])
-        self.generator = restore_generators(state["generator"])
-        ladder = Ladder(betas, len(self))
-        ladder.rejected, ladder.n_exchanges = np.array(state["rejected"]), np.array(state["n_exchanges"])
-        ladder.came_from_lowest = np.array(state["came_from_lowest"]).astype(bool)
-        ladder.n_trips, ladder.n_steps = int(state["n_trips"]), int(state["n_steps"])
-        self.ladder = ladder
+    def restore(self, state: Mapping[str, Any] | Saved) -> None:
+        """Continue from what ``state`` returned. Raises ``ValueError`` for what these chains could not have saved."""
+        self.assign(self.checked(state))
+
+    def checked(self, state: Mapping[str, Any] | Saved) -> dict[str, Any]:
+        """The levels, the ladder and the generator that a saved state stands for, every entry of them checked."""
+        saved = state if isinstance(state, Saved) else Saved(state)
+        saved.names(("levels", "generator", *self.ladder.state()))
+        levels = saved.part("levels")
+        levels.names(f"level{k}" for k in range(len(self.levels)))
+        found = {
+            "levels": [chains.checked(levels.part(f"level{k}")) for k, chains in enumerate(self.levels)],
+            "generator": restore_generators(saved, "generator", 1),
+            "ladder": self.ladder.restored(saved),
+        }
+        generators = [generator for level in found["levels"] for generator in level["generators"]]
+        check_distinct(saved, "levels", generator_states(generators + found["generator"]))
+        return found
+
+    def assign(self, checked: Mapping[str, Any]) -> None:
+        """Continue from what ``checked`` returned."""
+        for chains, level in zip(self.levels, checked["levels"], strict=True):
+            chains.assign(level)
+        self.ladder, self.generator = checked["ladder"], checked["generator"]
 
 
 def chains_of(x: Array, proposal: Any, n_temperatures: int, *, seed: Seed, threads: int) -> Chains | TemperedChains:

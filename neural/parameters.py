@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from neural.saved import Saved
+
 Model = TypeVar("Model", bound=tuple[Any, ...])
 
 
@@ -61,3 +63,11 @@ def _rebuild(model: Any, vector: np.ndarray, start: int) -> tuple[Any, int]:
         leaves.append(leaf)
     make = getattr(type(model), "_make", tuple)
     return make(leaves), start
+
+
+def saved_parameters(saved: Saved, model: Any) -> np.ndarray:
+    """The parameters of a saved state as one vector. Raises ``ValueError`` unless names and shapes are the model's."""
+    own = dict(named_parameters(model))
+    saved.names(own)
+    arrays = [saved.array(name, array.shape, np.float64).ravel() for name, array in own.items()]
+    return np.concatenate(arrays) if arrays else np.empty(0)

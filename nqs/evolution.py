@@ -13,6 +13,8 @@ from montecarlo.estimates import Estimate
 from montecarlo.statistics import estimate
 from neural.blas import one_blas_thread
 from neural.divergence import DivergedError
+from neural.parameters import saved_parameters
+from neural.saved import Saved, check_same, description
 from nqs.checks import check_conserved, check_energies
 from nqs.energy import LocalEnergy, local_energies
 from nqs.exact.full_summation import FullSummation
@@ -24,6 +26,7 @@ from nqs.wavefunctions.wavefunction import jacobian, row_size
 
 Array = np.ndarray
 Observable = Callable[[Array], Array]
+TINY = float(np.finfo(float).tiny)
 SHORTEST = 1e-9  # step, relative to the longest one, that is tried
 
 
@@ -260,7 +263,7 @@ class TimeEvolution:
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit, as arrays and numbers in nested dictionaries."""
-        known = {} if self._velocity is None else self._velocity._asdict()
+        known = {} if self._velocity is None else {**self._velocity._asdict(), "theta": self._velocity.theta.copy()}
         return {
             "time": self.time,
             "n_steps": self.n_steps,
@@ -268,18 +271,35 @@ class TimeEvolution:
             "parameters": self.psi.named_parameters(),
             "velocity": known,
             "chains": {} if self.chains is None else self.chains.state(),
+            "made_for": self._made_for(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what ``state`` returned, for an evolution made with the same arguments."""
-        saved = state["parameters"]
-        vector = np.concatenate([np.ravel(saved[name]) for name in self.psi.named_parameters()])
-        self.psi = self.psi.with_parameters(vector)
-        self.time, self.n_steps = float(state["time"]), int(state["n_steps"])
-        self.step_size = float(state["step_size"])
-        known = state.get("velocity")
-        self._velocity = (
-            Velocity(np.array(known["theta"]), float(known["residual"]), float(known["rank"])) if known else None
-        )
-        if self.chains is not None:
-            self.chains.restore(state["chains"])
+        """Continue from what ``state`` returned, for an evolution made with the same arguments.
+
+        Raises ``ValueError`` for a state that this evolution could not have saved, and then stays as it is.
+        """
+        saved = Saved(state)
+        saved.names(("time", "n_steps", "step_size", "parameters", "velocity", "chains"), ("made_for",))
+        if "made_for" in saved:
+            check_same(saved.part("made_for"), self._made_for())
+        psi = self.psi.with_parameters(saved_parameters(saved.part("parameters"), self.psi))
+        time, n_steps = saved.number("time", least=0.0), saved.integer("n_steps")
+        step_size = saved.number("step_size", least=TINY)
+        velocity = self._saved_velocity(saved.part("velocity"))
+        if self.chains is None:
+            saved.part("chains").names(())
+        else:
+            self.chains.restore(saved.part("chains"))
+        self.psi, self.time, self.n_steps, self.step_size, self._velocity = psi, time, n_steps, step_size, velocity
+
+    def _saved_velocity(self, saved: Saved) -> Velocity | None:
+        if not saved.state:
+            return None
+        saved.names(Velocity._fields)
+        theta = saved.array("theta", (self.psi.n_parameters,), np.float64)
+        return Velocity(theta, saved.number("residual"), saved.number("rank"))
+
+    def _made_for(self) -> dict[str, Any]:
+        found = {"system": description(self.system), "psi": description(self.psi, parameters=False)}
+        return found if self.chains is None else {**found, "proposal": description(self.chains.proposal)}

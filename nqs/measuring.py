@@ -8,6 +8,7 @@ import numpy as np
 
 from montecarlo.moments import Moments
 from montecarlo.statistics import Accumulator
+from neural.saved import Saved
 from nqs.checks import check_values
 from nqs.observables import Density, Observable, WithEnergies
 
@@ -53,6 +54,21 @@ def values_of(name: str, observable: Observable, x: np.ndarray, energies: np.nda
         count = max(1, NUMBERS_IN_MEMORY * len(x[some]) // max(1, values.size))
 
 
-def sums_from_state(state: Mapping[str, Any]) -> Sums:
-    """The sums whose ``state()`` were saved, by name."""
-    return {name: (Moments if "sums" in part else Accumulator).from_state(part) for name, part in state.items()}
+def sums_from_state(saved: Saved, n_chains: int) -> Sums:
+    """The sums whose ``state()`` were saved, by name, all of them after the same number of steps.
+
+    Raises ``ValueError`` for what a measurement with this number of chains could not have saved.
+    """
+    if not saved.state:
+        return {}
+    saved.names(("energy", "acceptance"), optional=saved.state)
+    kinds = {name: Moments if "sums" in saved.part(name) else Accumulator for name in saved.state}
+    sums: Sums = {
+        name: kind.from_state(saved.part(name), 1 if name == "acceptance" else n_chains) for name, kind in kinds.items()
+    }
+    for name, each in sums.items():
+        if each.n_steps != (expected := sums["energy"].n_steps) and name != IMAGINARY:
+            saved.refuse(f"{expected} steps, as of the energy", each.n_steps, f"{name}/n_steps")
+    if not np.isfinite(sums["energy"].blocks).all() or not isinstance(sums["acceptance"], Accumulator):
+        saved.refuse("finite local energies", "NaN or infinity", "energy/blocks")
+    return sums

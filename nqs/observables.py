@@ -190,7 +190,7 @@ class Density:
         return counts.reshape(len(x), *self.shape) / self.volume
 
     def sums_and_squares(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The sums over the samples of each chain, (n_chains, *shape), and those of the squares of all, (*shape).
+        """The sums over the samples of each chain of the density and of its squares, both (n_chains, *shape).
 
         From configurations (n_chains, n_samples, n_particles, n_dims), without an array that has all bins for each.
         """
@@ -198,8 +198,12 @@ class Density:
         rows, bins = self._bins(x.reshape(-1, *x.shape[2:]))
         sums = np.bincount(rows // n_samples * n_bins + bins, minlength=n_chains * n_bins)
         occupied, counts = np.unique(rows * n_bins + bins, return_counts=True)
-        squares = np.bincount(occupied % n_bins, counts.astype(np.float64) ** 2, minlength=n_bins)
-        return sums.reshape(n_chains, *self.shape) / self.volume, squares.reshape(self.shape) / self.volume**2
+        chains = occupied // (n_samples * n_bins)
+        squares = np.bincount(
+            chains * n_bins + occupied % n_bins, counts.astype(np.float64) ** 2, minlength=n_chains * n_bins
+        )
+        shape = n_chains, *self.shape
+        return sums.reshape(shape) / self.volume, squares.reshape(shape) / self.volume**2
 
     def _bins(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each particle that lies on the grid the row of its configuration and the number of its bin."""

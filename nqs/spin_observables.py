@@ -106,28 +106,29 @@ def v_score(energy: float, variance: float, n_sites: int, infinite_temperature: 
 class VScore(WithEnergies):
     """``v_score`` as an observable with its error: vmc.measure(2**16, {"v_score": VScore(n_sites)}).
 
-    The means of Re E_L and |E_L|^2 determine it; error and bias are those of the jackknife over the chains.
+    The mean and the variance of E_L determine it; error and bias are those of the jackknife over the chains.
     """
 
     n_sites: int
     infinite_temperature: float
 
     def __new__(cls, n_sites: int, infinite_temperature: float = 0.0) -> "VScore":
-        self = super().__new__(cls, _first_moments)
+        self = super().__new__(cls, _real_and_imaginary)
         self.n_sites, self.infinite_temperature = n_sites, infinite_temperature
         return self
 
     def derived(self, name: str, sums: Moments) -> dict[str, Estimate]:
-        """The score in place of the two means."""
+        """The score in place of the mean."""
 
-        def score(means: np.ndarray) -> float:
-            return v_score(means[0], means[1] - means[0] ** 2, self.n_sites, self.infinite_temperature)
+        def score(mean: np.ndarray, variance: np.ndarray) -> float:
+            return v_score(mean[0, 0], variance.sum(), self.n_sites, self.infinite_temperature)
 
-        return {name: sums.jackknife(score)[()]}
+        return {name: sums.jackknife(score, variance=True)[()]}
 
 
-def _first_moments(x: np.ndarray, energies: np.ndarray) -> np.ndarray:
-    return np.stack([np.real(energies), np.abs(energies) ** 2], axis=1)
+def _real_and_imaginary(x: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """Shape (n, 1, 2)."""
+    return np.stack([np.real(energies), np.imag(energies)], axis=1)[:, None]
 
 
 def renyi_2(psi, x: np.ndarray, sites: np.ndarray) -> np.ndarray:

@@ -14,18 +14,22 @@ from montecarlo.tempering import chains_of
 from neural.blas import one_blas_thread
 from neural.divergence import DivergedError
 from neural.optimizers import Optimizer, State
+from neural.parameters import saved_parameters
+from neural.saved import Saved, check_same, description
 from nqs.checks import VMCWarning, check_arguments, check_energies
 from nqs.energy import LocalEnergy
 from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted, weighted_variance
 from nqs.log_derivatives import Jacobian
 from nqs.measuring import IMAGINARY, Sums, add_round, sums_from_state
 from nqs.observables import Deriving, Observable
+from nqs.proposals.spin_exchange import SpinExchange
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System, check_positive, check_positive_integer
 from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
 
 SAMPLES_PER_ROUND = 2**16  # of a measurement, between two records
+TINY = float(np.finfo(float).tiny)
 ROUNDING = 1e-9  # of an energy, relative: what remains of the error at zero variance
 
 
@@ -284,30 +288,61 @@ class VMC:
             "ready": self._ready,
             "power": self._drawn_from,
             "parameters": self.psi.named_parameters(),
-            "optimizer": {"step": self.optimizer_state.step, **self.optimizer_state.memory},
+            "optimizer": {
+                "step": self.optimizer_state.step,
+                **{name: np.array(array) for name, array in self.optimizer_state.memory.items()},
+            },
             "chains": self.chains.state(),
             "measured": {name: accumulator.state() for name, accumulator in self._measured.items()},
+            "made_for": self._made_for(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from what ``state`` returned, for a VMC made with the same arguments.
 
-        Raises ``ValueError`` where the names or shapes do not belong to this wave function or these chains.
+        Raises ``ValueError`` for a state that this VMC could not have saved, and then stays as it is.
         """
-        saved, own = state["parameters"], self.psi.named_parameters()
-        if {name: np.shape(array) for name, array in saved.items()} != {n: a.shape for n, a in own.items()}:
-            raise ValueError(
-                f"expected the parameters {sorted(own)}, the saved ones are {sorted(saved)}, or differ in shape"
-            )
-        vector = np.concatenate([np.ravel(saved[name]) for name in own]) if own else np.empty(0)
-        self.psi = self.psi.with_parameters(vector)
-        optimizer = state["optimizer"]
-        memory = {name: np.array(optimizer.get(name, own)) for name, own in self.optimizer_state.memory.items()}
-        self.optimizer_state = State(int(optimizer["step"]), memory)
-        self.chains.restore(state["chains"])
-        self._measured = sums_from_state(state.get("measured", {}))
-        self.step, self._ready = int(state["step"]), bool(state["ready"])
-        self._drawn_from = float(state.get("power", 2.0))
+        saved = Saved(state)
+        saved.names(("step", "ready", "parameters", "optimizer", "chains"), ("power", "measured", "made_for"))
+        if "made_for" in saved:
+            check_same(saved.part("made_for"), self._made_for())
+        psi = self.psi.with_parameters(saved_parameters(saved.part("parameters"), self.psi))
+        optimizer_state = self._saved_optimizer(saved.part("optimizer"))
+        chains = self.chains.checked(saved.part("chains"))
+        self._check_sector(saved, chains)
+        measured = sums_from_state(saved.part("measured"), len(self.chains)) if "measured" in saved else {}
+        step, ready, power = saved.integer("step"), saved.flag("ready"), saved.number("power", TINY, 2.0, default=2.0)
+        self.chains.assign(chains)
+        self.psi, self.optimizer_state, self._measured = psi, optimizer_state, measured
+        self.step, self._ready, self._drawn_from = step, ready, power
+
+    def _made_for(self) -> dict[str, Any]:
+        """What a state belongs to, but for what may change on the way, such as a learning rate."""
+        return {
+            "system": description(self.system),
+            "psi": description(self.psi, parameters=False),
+            "proposal": description(self.chains.proposal, without=("step",)),
+            "optimizer": type(self.optimizer).__name__,
+        }
+
+    def _saved_optimizer(self, saved: Saved) -> State:
+        """The optimizer's state, in which an earlier version may lack an entry."""
+        own = self.optimizer_state.memory
+        saved.names(("step",), optional=own)
+        memory = {name: self._remembered(saved, name) if name in saved else array for name, array in own.items()}
+        return State(saved.integer("step"), memory)
+
+    def _remembered(self, saved: Saved, name: str) -> np.ndarray:
+        shape = self.optimizer_state.memory[name].shape
+        return saved.array(name, shape, np.float64) if shape else np.array(saved.number(name, least=0.0))
+
+    def _check_sector(self, saved: Saved, chains: Mapping[str, Any]) -> None:
+        """Refuse spins of another magnetisation where moves keep it."""
+        if isinstance(self.chains.proposal, SpinExchange) and isinstance(self.system, SpinSystem):
+            for x in (level["x"] for level in chains.get("levels", (chains,))):
+                found = np.setdiff1d(x.sum(axis=1, dtype=np.int64), self.chains.x.sum(axis=1, dtype=np.int64))
+                if found.size:
+                    saved.refuse(f"spins of the magnetisation {self.system.magnetisation}", found[0], "chains/x")
 
 
 def energy_gradient(o: Jacobian, energies: np.ndarray) -> np.ndarray:

@@ -110,8 +110,8 @@ class WaveFunction:
         return unflatten(self, vector)  # type: ignore[type-var]
 
     def named_parameters(self) -> dict[str, np.ndarray]:
-        """The parameter arrays by name."""
-        return dict(named_parameters(self))  # type: ignore[arg-type]
+        """Copies of the parameter arrays by name."""
+        return {name: array.copy() for name, array in named_parameters(self)}  # type: ignore[arg-type]
 
     def log_psi(self, x: np.ndarray) -> np.ndarray:
         """log |psi| of configurations, shape (n_particles, n_dims) or (n, n_particles, n_dims)."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from montecarlo.random import generator_states, restore_generators, spawn
+from neural.saved import Saved
 
 
 def draws(generators: list[np.random.Generator], n: int = 100) -> np.ndarray:
@@ -29,12 +30,16 @@ def test_generators_of_one_seed_are_uncorrelated():
     assert abs(z) < 3.3
 
 
+def restored_from(states: np.ndarray) -> list[np.random.Generator]:
+    return restore_generators(Saved({"generators": states}), "generators", len(states))
+
+
 @pytest.mark.parametrize("draw", ["standard_normal", "standard_exponential", "random"])
 def test_restored_generators_continue(draw):
     generators = spawn(7, 3)
     for k, generator in enumerate(generators):
         getattr(generator, draw)(10 * k + 1)
-    restored = restore_generators(generator_states(generators))
+    restored = restored_from(generator_states(generators))
     for one, other in zip(generators, restored, strict=True):
         assert np.array_equal(getattr(one, draw)(50), getattr(other, draw)(50))
 
@@ -47,7 +52,7 @@ def test_half_a_word_is_saved():
     assert states.shape == (1, 6)
     assert states.dtype == np.uint64
     assert states[0, 4] == 1
-    (restored,) = restore_generators(states)
+    (restored,) = restored_from(states)
     assert np.array_equal(
         generator.integers(0, 2**32, 9, dtype=np.uint32), restored.integers(0, 2**32, 9, dtype=np.uint32)
     )
@@ -62,4 +67,4 @@ def test_no_global_generator_is_touched():
 def test_no_chains():
     assert spawn(0, 0) == []
     assert generator_states([]).shape == (0, 6)
-    assert restore_generators(np.empty((0, 6))) == []
+    assert restored_from(np.empty((0, 6), dtype=np.uint64)) == []

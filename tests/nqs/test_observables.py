@@ -50,7 +50,7 @@ def test_sums_of_a_density_without_all_bins_for_each_configuration():
     values = grid(x.reshape(-1, 6, 2)).reshape(3, 40, 3, 4)
     sums, squares = grid.sums_and_squares(x)
     np.testing.assert_allclose(sums, values.sum(axis=1), rtol=1e-13)
-    np.testing.assert_allclose(squares, (values**2).sum(axis=(0, 1)), rtol=1e-13)
+    np.testing.assert_allclose(squares, (values**2).sum(axis=1), rtol=1e-13)
 
 
 def test_pairs_by_their_spins():

@@ -125,7 +125,7 @@ def test_v_score_has_an_honest_error(dtype):
     score = observables.VScore(6)
     z = []
     for chains in states:
-        values = score(ALL[chains.ravel()], local[chains.ravel()]).reshape(32, 50, 2)
+        values = score(ALL[chains.ravel()], local[chains.ravel()]).reshape(32, 50, 1, 2)
         z.append(score.derived("V", Moments().update([values]))["V"].z(exact))
     assert abs(np.mean(z)) < 4 / np.sqrt(200)
     assert abs(np.mean(np.abs(z) < 1) - 0.683) < 4 * np.sqrt(0.683 * 0.317 / 200)
