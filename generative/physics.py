@@ -13,6 +13,7 @@ import numpy as np
 
 from generative.datasets.exact_ising import (
     Distribution,
+    binder,
     correlation,
     energy_distribution,
     magnetisation_distribution,
@@ -99,9 +100,9 @@ def observables(
 
     def derived(mean: Array) -> Array:
         e, e2, abs_m, m2, m4 = mean[:5]
-        heat = n_sites * (e2 - e**2) / temperature**2
+        heat = n_sites * (e2 - e**2) / temperature / temperature
         chi = n_sites * (m2 - abs_m**2) / temperature
-        return np.array([e, abs_m, heat, chi, 1 - m4 / (3 * m2**2), *mean[5:]])
+        return np.array([e, abs_m, heat, chi, binder(m2, m4), *mean[5:]])
 
     names = [*OBSERVABLES, *(f"G({r:g})" for r in distance_classes(target))]
     weights = None if log_weights is None else np.exp(log_weights - np.max(log_weights))
@@ -141,13 +142,13 @@ def energy_histogram(spins: Array, target: IsingTarget) -> Histogram:
 
     Energies that are expected fewer than 10 times share one class in chi-squared.
     """
-    energies, counts = np.unique(np.round(target.energy(spins), 9), return_counts=True)
+    broken = target.broken_bonds(spins)
     shape = target.lattice.extent
     if not (target.is_torus and shape[1] <= LARGEST_TRANSFER_ROW):
-        return Histogram(energies, counts, None, math.nan, 0)
+        kinds, counts = np.unique(broken, return_counts=True)
+        return Histogram(target.energy_of(kinds), counts, None, math.nan, 0)
     exact: Distribution = energy_distribution((shape[0], shape[1]), target.temperature, target.coupling)
-    found = np.zeros(len(exact.values))
-    found[np.searchsorted(exact.values, energies - 1e-6)] = counts
+    found = np.bincount(broken, minlength=len(exact.values)).astype(float)
     expected = exact.probabilities * len(spins)
     common = expected >= 10
     pairs = [(found[common], expected[common])]

@@ -47,7 +47,8 @@ def draw_energy_histogram(result: "Result", axes: "Axes") -> None:
     if histogram.expected is not None:
         likely = histogram.expected > 0.1
         axes.plot(energies[likely], histogram.expected[likely], color=ORANGE, linewidth=1.2, label="exact")
-        axes.set_title(f"chi-squared / dof = {histogram.chi_squared / histogram.dof:.1f}", fontsize=10)
+        if histogram.dof:  # none where all samples belong into one class
+            axes.set_title(f"chi-squared / dof = {histogram.chi_squared / histogram.dof:.1f}", fontsize=10)
     axes.set(xlabel="energy", ylabel="configurations", yscale="log")
     axes.legend(frameon=False)
 

@@ -12,6 +12,7 @@ site). m is the magnetisation per site.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ __all__ = [
     "Distribution",
     "Magnetisation",
     "Thermodynamics",
+    "binder",
     "correlation",
     "energy_distribution",
     "enumerate_states",
@@ -76,8 +78,14 @@ def magnetisation_moments(distribution: Distribution, n_sites: int, temperature:
     """The moments of m = M / n_sites from the distribution of M."""
     m = np.abs(distribution.values) / n_sites
     abs_m, m2, m4 = (distribution.mean(m**power) for power in (1, 2, 4))
-    scale = n_sites / temperature
-    return Magnetisation(abs_m, m2, m4, scale * m2, scale * (m2 - abs_m**2), 1 - m4 / (3 * m2**2))
+    scale, variance = n_sites / temperature, distribution.mean((m - abs_m) ** 2)
+    return Magnetisation(abs_m, m2, m4, scale * m2, scale * variance, float(binder(m2, m4)))
+
+
+def binder(m2: float | Array, m4: float | Array) -> float | Array:
+    """U = 1 - <m^4> / 3 <m^2>^2, NaN where m is always 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return 1 - np.divide(m4, 3 * np.square(m2))
 
 
 @kernel
@@ -112,28 +120,34 @@ class DensityOfStates(NamedTuple):
 
     def joint(self, temperature: float, coupling: float = 1.0) -> tuple[Array, float]:
         """p(broken bonds, spins up), shape as ``counts``, and log Z."""
-        energies = coupling * (2.0 * np.arange(self.n_bonds + 1) - self.n_bonds)
-        exponents = -energies / checked_temperature(temperature)
-        weights = self.counts * np.exp(exponents - exponents.max())[:, None]
-        return weights / weights.sum(), math.log(weights.sum()) + float(exponents.max())
+        weights, lowest = self._weights(checked_temperature(temperature), coupling)
+        return weights / weights.sum(), math.log(weights.sum()) - lowest / temperature
+
+    def _energies(self, coupling: float) -> Array:
+        """E for every number of broken bonds."""
+        return coupling * (2.0 * np.arange(self.n_bonds + 1) - self.n_bonds)
+
+    def _weights(self, temperature: float, coupling: float) -> tuple[Array, float]:
+        """g e^(-(E - E_0) / T) with the lowest energy E_0 that there is."""
+        energies = self._energies(coupling)
+        lowest = float(energies[self.counts.any(axis=1)].min())
+        return self.counts * np.exp(-np.maximum(energies - lowest, 0.0) / temperature)[:, None], lowest
 
     def thermodynamics(self, temperature: float, coupling: float = 1.0) -> Thermodynamics:
         """log Z, energy, specific heat and entropy at a temperature."""
-        joint, log_z = self.joint(temperature, coupling)
-        energies = coupling * (2.0 * np.arange(self.n_bonds + 1) - self.n_bonds)
-        return _thermodynamics(Distribution(energies, joint.sum(axis=1)), log_z, self.n_sites, temperature)
+        weights, lowest = self._weights(checked_temperature(temperature), coupling)
+        energy = Distribution(self._energies(coupling), weights.sum(axis=1) / weights.sum())
+        mean, above = energy.mean(energy.values), energy.mean(energy.values - lowest)
+        deviations = (energy.values - mean) / temperature
+        heat = float(energy.probabilities * deviations @ deviations) / self.n_sites
+        log_sum = math.log(weights.sum())
+        return Thermodynamics(log_sum - lowest / temperature, mean / self.n_sites, heat, log_sum + above / temperature)
 
     def magnetisation(self, temperature: float, coupling: float = 1.0) -> Magnetisation:
         """The moments of the magnetisation at a temperature."""
         joint, _ = self.joint(temperature, coupling)
         values = 2.0 * np.arange(self.n_sites + 1) - self.n_sites
         return magnetisation_moments(Distribution(values, joint.sum(axis=0)), self.n_sites, temperature)
-
-
-def _thermodynamics(energy: Distribution, log_z: float, n_sites: int, temperature: float) -> Thermodynamics:
-    mean = energy.mean(energy.values)
-    variance = energy.mean((energy.values - mean) ** 2)
-    return Thermodynamics(log_z, mean / n_sites, variance / (n_sites * temperature**2), log_z + mean / temperature)
 
 
 def enumerate_states(n_sites: int, edges: ArrayLike) -> DensityOfStates:
@@ -172,17 +186,23 @@ class _Strip(NamedTuple):
     n_rows: int
     periodic: bool
 
-    def transfer(self, bond: complex, row: Array | float = 1.0) -> Array:
-        """The transfer matrix: a factor ``bond`` for every broken bond, and ``row`` (2^n,) for the state of a row."""
-        powers = bond ** np.arange(self.states.shape[1] + 1)
-        return powers[self.between] * (row * powers[self.within])
+    def transfer(self, log_bond: float, phase: float, row: Array | float) -> Array:
+        """The transfer matrix: e^(log_bond + i phase) for every broken bond, and ``row`` (2^n,) for the state of a row.
 
-    def trace(self, bond: complex, row: Array) -> complex:
+        What all configurations have in common is left out: the largest factors of bonds are 1.
+        """
+        return self._factors(self.between, log_bond, phase) * (row * self._factors(self.within, log_bond, phase))
+
+    def _factors(self, broken: Array, log_bond: float, phase: float) -> Array:
+        factors = np.exp(log_bond * (broken - broken.max() * (log_bond > 0)))
+        return factors * np.exp(1j * phase * broken) if phase else factors
+
+    def trace(self, log_bond: float, phase: float, row: Array) -> complex:
         """The sum over all configurations."""
-        transfer = self.transfer(bond, row)
+        transfer = self.transfer(log_bond, phase, row)
         if self.periodic:
             return np.trace(np.linalg.matrix_power(transfer, self.n_rows))
-        start = row * bond**self.within
+        start = row * self._factors(self.within, log_bond, phase)
         return start @ np.linalg.matrix_power(transfer, self.n_rows - 1).sum(axis=1)
 
 
@@ -198,16 +218,21 @@ def _strip(shape: Shape, periodic: bool) -> _Strip:
     return _Strip(states, within, between, n_rows, periodic)
 
 
-def _from_transform(function, n_values: int) -> Array:
-    """The probabilities p_k, k < n_values, whose Fourier transform sum_k p_k e^(i phi k) is ``function(phi)``."""
+def _from_transform(function: Callable[[float], complex], n_values: int) -> Array:
+    """The probabilities p_k, k < n_values, whose Fourier transform sum_k p_k e^(i phi k) is ``function(phi)``.
+
+    Raises ``ValueError`` where the sum of all is too small for a number, as of frustrated lattices that are too cold.
+    """
     half = np.array([function(2 * math.pi * k / n_values) for k in range(n_values // 2 + 1)])
+    if not 0 < abs(half[0]) < math.inf:
+        raise ValueError("expected a higher temperature: a frustrated lattice as cold as this cannot be summed")
     probabilities = np.fft.irfft(np.conj(half / half[0]), n_values)
     return np.maximum(probabilities, 0.0)
 
 
-def _scaled(strip: _Strip, bond: float) -> Array:
+def _scaled(strip: _Strip, log_bond: float) -> Array:
     """A constant row weight that keeps the powers of the transfer matrix near 1."""
-    return np.full(len(strip.states), 1.0 / np.linalg.norm(strip.transfer(bond), 1))
+    return np.full(len(strip.states), 1.0 / np.linalg.norm(strip.transfer(log_bond, 0.0, 1.0), 1))
 
 
 def magnetisation_distribution(
@@ -215,9 +240,9 @@ def magnetisation_distribution(
 ) -> Distribution:
     """p(M) of the square lattice from its transfer matrix in a field i phi, for all phi of a discrete transform."""
     strip, n_sites = _strip(shape, periodic), shape[0] * shape[1]
-    bond = math.exp(-2 * coupling / checked_temperature(temperature))
-    up, scale = (strip.states == 1).sum(axis=1), _scaled(strip, bond)
-    probabilities = _from_transform(lambda phi: strip.trace(bond, scale * np.exp(1j * phi * up)), n_sites + 1)
+    log_bond = -2 * coupling / checked_temperature(temperature)
+    up, scale = (strip.states == 1).sum(axis=1), _scaled(strip, log_bond)
+    probabilities = _from_transform(lambda phi: strip.trace(log_bond, 0.0, scale * np.exp(1j * phi * up)), n_sites + 1)
     return Distribution(2.0 * np.arange(n_sites + 1) - n_sites, probabilities)
 
 
@@ -226,17 +251,17 @@ def energy_distribution(shape: Shape, temperature: float, coupling: float = 1.0,
     strip = _strip(shape, periodic)
     rows, columns = shape
     n_bonds = 2 * rows * columns if periodic else 2 * rows * columns - rows - columns
-    bond = math.exp(-2 * coupling / checked_temperature(temperature))
-    scale = _scaled(strip, bond)
-    probabilities = _from_transform(lambda phi: strip.trace(bond * np.exp(1j * phi), scale), n_bonds + 1)
+    log_bond = -2 * coupling / checked_temperature(temperature)
+    scale = _scaled(strip, log_bond)
+    probabilities = _from_transform(lambda phi: strip.trace(log_bond, phi, scale), n_bonds + 1)
     return Distribution(coupling * (2.0 * np.arange(n_bonds + 1) - n_bonds), probabilities)
 
 
 def correlation(shape: Shape, temperature: float, coupling: float = 1.0) -> Array:
     """G(r) = <s_0 s_r> along the columns of a periodic lattice, r = 0 to n_rows // 2."""
     strip = _strip(shape, periodic=True)
-    bond = math.exp(-2 * coupling / checked_temperature(temperature))
-    transfer = strip.transfer(bond, _scaled(strip, bond))
+    log_bond = -2 * coupling / checked_temperature(temperature)
+    transfer = strip.transfer(log_bond, 0.0, _scaled(strip, log_bond))
     spin = strip.states[:, 0]
     powers = [np.linalg.matrix_power(transfer, r) for r in range(strip.n_rows + 1)]
     sums = [spin @ (powers[r] * powers[strip.n_rows - r].T) @ spin for r in range(strip.n_rows // 2 + 1)]

@@ -40,6 +40,16 @@ class IsingTarget(NamedTuple):
         i, j = self.lattice.edges.T
         return -self.coupling * np.einsum("nk,nk->n", s[:, i], s[:, j])
 
+    def broken_bonds(self, spins: Array) -> Array:
+        """How many edges join different spins, shape (n_samples,)."""
+        s = np.asarray(spins) > 0
+        i, j = self.lattice.edges.T
+        return np.count_nonzero(s[:, i] != s[:, j], axis=1)
+
+    def energy_of(self, broken_bonds: Array) -> Array:
+        """E of configurations with these numbers of broken bonds."""
+        return self.coupling * (2.0 * np.asarray(broken_bonds) - len(self.lattice.edges))
+
     def log_weight(self, spins: Array) -> Array:
         """log p + log Z = -E/T."""
         return -self.energy(spins) / self.temperature

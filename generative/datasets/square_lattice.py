@@ -31,38 +31,65 @@ def checked_temperature(temperature: float) -> float:
     return float(temperature)
 
 
+# Both closed forms are made of the angles cosh gamma(a) = s + 1/s - cos a with s = sinh 2K, in which s and 1/s may be
+# exchanged. With x the smaller of the two, gamma = ln 2 - ln x + w, and w = -x cos a + ... is small where x is, at high
+# temperatures as at low ones. What is left of log Z without N ln 2, or without the ground states' 2 K N, is a sum of w.
+
+
+class _Modes(NamedTuple):
+    """w, its derivatives in x, and dw/dx + cos a, which is of the order of x, for several angles a."""
+
+    w: Array
+    first: Array
+    second: Array
+    centred: Array
+
+
+def _modes(x: float, angle: Array) -> _Modes:
+    """w(x) = ln (A + S) / 2 with A = 1 + x^2 - x cos a and S = sqrt(A^2 - x^2) > 0."""
+    c = np.cos(angle)
+    d, A = x - c, 1 + x * (x - c)
+    S = np.sqrt(((1 - x) ** 2 + 2 * x * np.sin(angle / 2) ** 2) * (A + x))
+    g, dg, dS = x * (1 + d**2) - 2 * c, 1 + d**2 + 2 * x * d, (A * (x + d) - x) / S
+    first = (x + g / (S + 1)) / S
+    second = (1 + (dg - g * dS / (S + 1)) / (S + 1) - first * dS) / S
+    centred = x * (1 + (1 + d**2 + c * g * (S + 2) / (S + 1)) / (S + 1)) / S
+    return _Modes(np.log1p((x * d + (S - 1)) / 2), first, second, centred)
+
+
+def _mode_at_zero(x: float) -> _Modes:
+    """The same at a = 0, where S = (1 - x) r, r = sqrt(1 + x^2), may vanish."""
+    r = math.sqrt(1 + x * x)
+    q, dq = (1 + x) / (r * (r + 1)), (r * (r + 1) - (1 + x) * (2 * r + 1) * x / r) / (r * (r + 1)) ** 2
+    w = math.log1p((x * (x - 1) + (1 - x) * r - 1) / 2)
+    return _Modes(*(np.array([each]) for each in (w, x * q - 1, q + x * dq, x * q)))
+
+
 class _Series(NamedTuple):
-    """log|f| and its first two derivatives; products of functions are sums of these."""
+    """log|f| and its first two derivatives in x; products of functions are sums of these."""
 
     log: float
     first: float
     second: float
 
 
-def _log_product(m: int, gamma: Array, first: Array, second: Array, sign: float) -> _Series:
-    """The series of prod_r (e^(m gamma_r / 2) + sign e^(-m gamma_r / 2)) in K, from gamma_r(K) and its derivatives."""
-    x = 0.5 * m * gamma
-    ratio = np.tanh(x) if sign > 0 else 1.0 / np.tanh(x)  # f'/f for f = 2 cosh x or 2 sinh x
-    logs = np.abs(x) + np.log1p(sign * np.exp(-2 * np.abs(x)))
-    slopes = 0.5 * m * first * ratio
-    curvatures = 0.5 * m * second * ratio + (0.5 * m * first) ** 2 * (1 - ratio**2)
+def _powers(x: float, m: int, modes: _Modes) -> tuple[Array, Array, Array]:
+    """e^(-m gamma) and its derivatives in x."""
+    p, u = np.exp(-modes.w) / 2, 1 - x * modes.first
+    e = x * p
+    return e**m, m * p * e ** (m - 1) * u, m * p**2 * e ** (m - 2) * (m * u**2 - 1 - x * x * modes.second)
+
+
+def _log_product(x: float, m: int, modes: _Modes, sign: float) -> _Series:
+    """The series of prod_r e^(m w_r / 2) (1 + sign e^(-m gamma_r)); the cosines of all angles have the sum 0."""
+    e, de, d2e = _powers(x, m, modes)
+    slope = sign * de / (1 + sign * e)
+    logs = 0.5 * m * modes.w + np.log1p(sign * e)
+    slopes, curvatures = (
+        0.5 * m * modes.centred + slope,
+        0.5 * m * modes.second + sign * d2e / (1 + sign * e) - slope**2,
+    )
     return _Series(float(logs.sum()), float(slopes.sum()), float(curvatures.sum()))
-
-
-def _gammas(K: float, n: int, parity: int) -> tuple[Array, Array, Array]:
-    """gamma_{2r + parity}, r = 0 .. n - 1, and their first and second derivatives in K."""
-    angle = math.pi * (2 * np.arange(n) + parity) / n
-    s, c = math.sinh(2 * K), math.cosh(2 * K)
-    # cosh 2K coth 2K = s + 1/s
-    cosh = s + 1 / s - np.cos(angle)
-    slope, curvature = 2 * c * (1 - 1 / s**2), 4 * s * (1 - 1 / s**2) + 8 * c**2 / s**3
-    gamma = np.arccosh(np.maximum(cosh, 1.0))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        first = slope / np.sinh(gamma)
-        second = (curvature - first**2 * cosh) / np.sinh(gamma)
-    if parity == 0:
-        gamma[0], first[0], second[0] = 2 * K + math.log(math.tanh(K)), 2 + 2 / s, -4 * c / s**2
-    return gamma, first, second
 
 
 def _taylor(term: _Series, scale: float) -> Array:
@@ -70,22 +97,28 @@ def _taylor(term: _Series, scale: float) -> Array:
     return math.exp(term.log - scale) * np.array([1.0, term.first, term.first**2 + term.second])
 
 
-def _four_products(K: float, n: int, m: int) -> tuple[Array, float]:
-    """The sum of the four products, its derivatives in K divided by e^scale, and the scale."""
-    odd, even = _gammas(K, n, 1), _gammas(K, n, 0)
-    terms = [_log_product(m, *odd, 1.0), _log_product(m, *odd, -1.0), _log_product(m, *even, 1.0)]
-    rest = _log_product(m, even[0][1:], even[1][1:], even[2][1:], -1.0)
+def _four_products(x: float, n: int, m: int, ordered: bool) -> _Series:
+    """log of the sum of Kaufman's four products, without the factors (2 / x)^(n m / 2).
+
+    The one with sinh(m gamma_0 / 2) is positive in the ``ordered`` phase, negative above the critical temperature, and
+    0 between them, where it has derivatives, which its logarithm has not.
+    """
+    odd = _modes(x, math.pi * (2 * np.arange(n) + 1) / n)
+    rest, zero = _modes(x, 2 * math.pi * np.arange(1, n) / n), _mode_at_zero(x)
+    even = _Modes(*map(np.concatenate, zip(zero, rest)))
+    terms = [_log_product(x, m, odd, 1.0), _log_product(x, m, odd, -1.0), _log_product(x, m, even, 1.0)]
+    others, e = _log_product(x, m, rest, -1.0), [float(each[0]) for each in _powers(x, m, zero)]
+    w, dw, d2w = (0.5 * m * float(each[0]) for each in (zero.w, zero.centred, zero.second))
+    others = _Series(others.log + w, others.first + dw, others.second + d2w)
     scale = max(term.log for term in terms)
-    # gamma_0 is 0 at the critical point: its sinh has derivatives there, the logarithm of it has not
-    x, dx, d2x = (0.5 * m * each[0] for each in even)
-    f = 2 * np.array([np.sinh(x), np.cosh(x) * dx, np.sinh(x) * dx**2 + np.cosh(x) * d2x])
-    g = _taylor(rest, scale)
+    g, f = _taylor(others, scale), [1 - e[0], -e[1], -e[2]]
     last = np.array([f[0] * g[0], f[0] * g[1] + f[1] * g[0], f[0] * g[2] + 2 * f[1] * g[1] + f[2] * g[0]])
-    return last + sum(_taylor(term, scale) for term in terms), scale
+    z, dz, d2z = sum(_taylor(term, scale) for term in terms) + (last if ordered else -last)
+    return _Series(scale + math.log(z), float(dz / z), float(d2z / z - (dz / z) ** 2))
 
 
 def kaufman(shape: Shape, temperature: float, coupling: float = 1.0) -> Thermodynamics:
-    """Thermodynamics of the ferromagnet on a torus of n x m sites, exact for every size.
+    """Thermodynamics of the ferromagnet on a torus of n x m sites, exact for every size and temperature.
 
         Z = (2 sinh 2K)^(nm/2) / 2 * (prod 2 cosh(m gamma_{2r+1}/2) + prod 2 sinh(m gamma_{2r+1}/2)
                                       + prod 2 cosh(m gamma_{2r}/2) + prod 2 sinh(m gamma_{2r}/2)),   r = 0 .. n-1
@@ -97,45 +130,100 @@ def kaufman(shape: Shape, temperature: float, coupling: float = 1.0) -> Thermody
     if not (n >= 2 and m >= 2 and coupling > 0):
         raise ValueError(f"expected at least 2 x 2 sites and coupling > 0, got {shape} and {coupling}")
     K, n_sites = coupling / checked_temperature(temperature), n * m
-    (z, dz, d2z), scale = _four_products(K, n, m)
-    log_z = 0.5 * n_sites * math.log(2 * math.sinh(2 * K)) - math.log(2) + scale + math.log(z)
-    slope = n_sites / math.tanh(2 * K) + float(dz / z)
-    curvature = -2 * n_sites / math.sinh(2 * K) ** 2 + float(d2z / z - (dz / z) ** 2)
-    energy = -coupling * slope
-    return Thermodynamics(log_z, energy / n_sites, K**2 * curvature / n_sites, log_z + energy / temperature)
+    phase = _phase(K)
+    products = _four_products(phase.x, n, m, phase.ordered)
+    log_z = products.log - math.log(2) + n_sites * phase.log
+    slope = products.first * phase.dx + n_sites * phase.slope
+    curvature = products.second * phase.dx**2 + products.first * phase.d2x + n_sites * phase.curvature
+    return phase.thermodynamics(coupling, n_sites, log_z, slope, curvature)
+
+
+class _Phase(NamedTuple):
+    """x = sinh 2K or its inverse, the smaller of them, with its derivatives in K, and the part of log Z for each site
+    that does not depend on the lattice's size: ``log`` and derivatives, ln 2 or, where ``ordered``, ln 2 sinh 2K - 2K.
+    """
+
+    K: float
+    x: float
+    dx: float
+    d2x: float
+    ordered: bool
+    log: float
+    slope: float
+    curvature: float
+
+    def thermodynamics(self, J: float, n_sites: int, log_z: float, slope: float, curvature: float) -> Thermodynamics:
+        """From log Z, without 2 K for each site where ``ordered``, and its derivatives in K."""
+        ground = 2.0 * self.ordered
+        energy = -J * (ground + slope / n_sites)
+        heat = max(0.0, self.K * (self.K * curvature) / n_sites)
+        return Thermodynamics(log_z + n_sites * ground * self.K, energy, heat, log_z - self.K * slope)
+
+
+def _phase(K: float) -> _Phase:
+    e = math.exp(-2 * K)
+    if e > math.sqrt(2) - 1:  # sinh 2K < 1
+        s, c = math.sinh(2 * K), math.cosh(2 * K)
+        return _Phase(K, s, 2 * c, 4 * s, False, math.log(2), 0.0, 0.0)
+    x = 2 * e / (1 - e * e)
+    r = math.sqrt(1 + x * x)  # coth 2K
+    return _Phase(K, x, -2 * x * r, 4 * x * (1 + 2 * x * x), True, math.log1p(-e * e), 2 * x * x / (1 + r), -4 * x * x)
+
+
+def _arithmetic_geometric(beta: float) -> tuple[float, float]:
+    """1 - M and sum_n 2^(n-1) c_n^2 of the arithmetic-geometric mean M(1, 1 - beta), both accurate where small."""
+    alpha, weight, total = 0.0, 0.5, 0.5 * beta * (2 - beta)
+    while beta - alpha > 1e-16 * beta:
+        c = 0.5 * (beta - alpha)
+        product = alpha + beta - alpha * beta
+        alpha, beta, weight = 0.5 * (alpha + beta), product / (1 + math.sqrt(1 - product)), 2 * weight
+        total += weight * c * c
+        if c < 1e-9 * beta:
+            break
+    return alpha, total
 
 
 def onsager(temperature: float, coupling: float = 1.0) -> Thermodynamics:
     """The infinite square lattice; ``log_z`` and ``entropy`` are per site.
 
         ln Z / N = ln 2 + (1/2 pi^2) int_0^pi int_0^pi ln(cosh^2 2K - sinh 2K (cos a + cos b)) da db
-        energy   = -J coth 2K (1 + (2/pi) (2 tanh^2 2K - 1) K1(k)),      k = 2 sinh 2K / cosh^2 2K
+        energy   = -J coth 2K (1 + (2/pi) q K1(k)),      k = 2 sinh 2K / cosh^2 2K,      q = 2 tanh^2 2K - 1
+        heat     = (2/pi) (K coth 2K)^2 (2 K1 - 2 E1 - (1 - q) (pi/2 + q K1))
 
-    The specific heat is infinite at the critical temperature. K1, E1: complete elliptic integrals.
+    The specific heat is infinite at the critical temperature. K1, E1: complete elliptic integrals, by the
+    arithmetic-geometric mean of 1 and |q| (Abramowitz and Stegun, eqs. 17.6.3 and 17.6.4).
     """
     from scipy.integrate import quad
-    from scipy.special import ellipe, ellipkm1
 
     K = abs(coupling) / checked_temperature(temperature)
-    s, c = math.sinh(2 * K), math.cosh(2 * K)
-    q = (s**2 - 1) / c**2  # 2 tanh^2 2K - 1; its square is 1 - k^2
+    phase = _phase(K)
+    integral, _ = quad(lambda a: _log_mode(phase.x, a), 0, math.pi, epsabs=1e-13, epsrel=1e-13, limit=200)
+    log_z = phase.log + integral / (2 * math.pi)
+    coth, beta = (
+        math.hypot(1, phase.x) / (1 if phase.ordered else phase.x),
+        2 * phase.x**2 / (1 + phase.x**2),
+    )  # 1 - |q|
+    if beta >= 1:
+        return phase.thermodynamics(abs(coupling), 1, log_z, coth - 2.0 * phase.ordered, math.inf)
+    alpha, total = _arithmetic_geometric(beta)
+    small = (beta - alpha) / (1 - alpha)  # 1 - |q| / M
+    if phase.ordered:
+        slope = 2 * phase.x**2 / (1 + coth) - coth * small
+        bracket = 2 * total / (1 - alpha) - beta * (2 - small)
+    else:
+        slope, bracket = coth * small, 2 * total / (1 - alpha) - (2 - beta) * small
+    return phase.thermodynamics(abs(coupling), 1, log_z, slope, coth * (coth * bracket))
 
-    def inner(a: float) -> float:
-        """(1/pi) times the integral over b, known in closed form."""
-        x = c**2 / s - math.cos(a)
-        return math.log(s * (x + math.sqrt(max(x * x - 1, 0.0))) / 2)
 
-    integral, _ = quad(inner, 0, math.pi, epsabs=1e-13, epsrel=1e-13, limit=200)
-    log_z = math.log(2) + integral / (2 * math.pi)
-    k1, e1 = float(ellipkm1(q**2)), float(ellipe(1 - q**2))
-    small = q * k1 if q else 0.0
-    energy = -abs(coupling) / math.tanh(2 * K) * (1 + 2 / math.pi * small)
-    bracket = 2 * (k1 - e1) - (1 - q) * (math.pi / 2 + small)
-    heat = 2 / math.pi * (K / math.tanh(2 * K)) ** 2 * bracket
-    return Thermodynamics(log_z, energy, heat, log_z + energy / temperature)
+def _log_mode(x: float, a: float) -> float:
+    """w at one angle."""
+    A = 1 + x * (x - math.cos(a))
+    S = math.sqrt(((1 - x) ** 2 + 2 * x * math.sin(a / 2) ** 2) * (A + x))
+    return math.log((A + S) / 2)
 
 
 def yang(temperature: float, coupling: float = 1.0) -> float:
     """Spontaneous magnetisation of the infinite square lattice, (1 - sinh(2K)^-4)^(1/8), 0 above T_c."""
-    s = math.sinh(2 * coupling / checked_temperature(temperature))
-    return (1 - s**-4) ** 0.125 if s > 1 else 0.0
+    K = coupling / checked_temperature(temperature)
+    phase = _phase(abs(K))
+    return (1 - phase.x**4) ** 0.125 if K > 0 and phase.ordered else 0.0

@@ -118,6 +118,33 @@ def test_histogram_and_observables_use_spins():
     assert found["G(1)"].mean == pytest.approx(-found["energy"].mean / 2)
 
 
+@pytest.mark.parametrize("J", [1e-100, 1e-7, 1e7, 0.1])
+def test_no_unit_of_energy_is_special(J):
+    """J and T times one number: the same histogram, and energies in that unit."""
+    spins, target = DATA.as_spins().train, DATA.targets[0]
+    scaled = target._replace(temperature=J * target.temperature, coupling=J)
+    found, expected = energy_histogram(spins, scaled), energy_histogram(spins, target)
+    assert found.chi_squared == pytest.approx(expected.chi_squared, rel=1e-9)
+    assert stats.chi2.sf(found.chi_squared, found.dof) > 1e-3
+    np.testing.assert_array_equal(found.counts, expected.counts)
+    np.testing.assert_allclose(found.energies, J * expected.energies, rtol=1e-14)
+    ours, theirs = observables(spins, scaled).estimates, observables(spins, target).estimates
+    units = {"energy": J, "susceptibility": 1 / J}
+    for name, estimate in ours.items():
+        assert estimate.mean == pytest.approx(units.get(name, 1.0) * theirs[name].mean, rel=1e-9)
+
+
+def test_energies_of_other_lattices_are_counted_without_rounding():
+    from montecarlo.lattices import Square
+
+    target = datasets.IsingTarget(Square(3, 2, periodic=False), 0.3e-7, 0.1e-7)
+    spins = np.random.default_rng(0).choice([-1, 1], (500, 6)).astype(np.int8)
+    histogram = energy_histogram(spins, target)
+    assert histogram.counts.sum() == 500
+    assert len(histogram.energies) == len(np.unique(target.energy(spins) // 0.5e-8))
+    assert set(np.round(histogram.energies / 0.1e-7)) <= set(range(-7, 8, 2))
+
+
 def test_two_sample_tests_tell_noise_from_data():
     train, test = DATA.train, DATA.test
     noise = (np.random.default_rng(0).random((1000, 16)) < 0.5).astype(float)

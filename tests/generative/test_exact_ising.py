@@ -70,6 +70,92 @@ def test_kaufman_is_the_enumeration(shape, temperature):
     np.testing.assert_allclose(kaufman(shape, temperature), states.thermodynamics(temperature), rtol=1e-11, atol=1e-13)
 
 
+# Of Kaufman's formula in 80 digits, with derivatives by differences: energy and specific heat per site of 3 x 4 spins
+EDGES = {
+    0.005: (-2.0, 0.0),
+    0.3: (-1.9999999999790152, 1.8653281186643376e-09),
+    1e3: (-0.0020010043416859823, 2.0020130334299571e-06),
+    1e6: (-2.0000010000043333e-06, 2.000002000013e-12),
+    1e8: (-2.00000001e-08, 2.00000002e-16),
+    1e12: (-2.000000000001e-12, 2.000000000002e-24),
+}
+
+
+@pytest.mark.parametrize("temperature", EDGES)
+def test_kaufman_is_exact_at_the_edges(temperature):
+    values, ground = kaufman((3, 4), temperature), 24 / temperature + math.log(2)
+    energy, heat = EDGES[temperature]
+    assert values.energy == pytest.approx(energy, rel=1e-14)
+    assert values.specific_heat == pytest.approx(heat, rel=1e-10)
+    assert values.entropy == pytest.approx(math.log(2) if temperature < 1 else 12 * math.log(2), rel=1e-5)
+    assert values.log_z == pytest.approx(ground if temperature < 1 else 12 * math.log(2), rel=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 0.004, 0.05, 1e6, 1e8, 1e300])
+def test_kaufman_and_enumeration_agree_at_the_edges(temperature):
+    states = enumerate_states(12, torus(3, 4)).thermodynamics(temperature)
+    np.testing.assert_allclose(kaufman((3, 4), temperature), states, rtol=1e-12, atol=1e-14)
+
+
+# Of the formulas in 80 digits
+PLANE = {
+    0.005: (-2.0, 0.0),
+    0.3: (-1.9999999999790152, 1.8653247196887e-09),
+    1e3: (-0.0020000033333376003, 2.0000100000213333e-06),
+    1e6: (-2.0000000000033333e-06, 2.00000000001e-12),
+    1e8: (-2.0e-08, 2.0e-16),
+}
+
+
+@pytest.mark.parametrize("temperature", PLANE)
+def test_onsager_at_the_edges(temperature):
+    values = onsager(temperature)
+    energy, heat = PLANE[temperature]
+    assert values.energy == pytest.approx(energy, rel=1e-14)
+    assert values.specific_heat == pytest.approx(heat, rel=1e-10)
+    assert values.log_z == pytest.approx(2 / temperature if temperature < 1 else math.log(2), rel=1e-5)
+    assert yang(temperature) == pytest.approx(float(temperature < 1), abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-7, 1e100])
+def test_only_the_ratio_of_temperature_and_coupling_matters(scale):
+    unit = np.array([1.0, scale, 1.0, 1.0])
+    np.testing.assert_allclose(kaufman((4, 4), 2.5 * scale, scale), kaufman((4, 4), 2.5) * unit, rtol=1e-13)
+    np.testing.assert_allclose(onsager(2.5 * scale, scale), onsager(2.5) * unit, rtol=1e-13)
+    states = enumerate_states(9, grid(3, 3))
+    found, expected = states.thermodynamics(2.5 * scale, scale), states.thermodynamics(2.5)
+    np.testing.assert_allclose(found, expected * unit, rtol=1e-13)
+    np.testing.assert_allclose(
+        energy_distribution((3, 3), 2.5 * scale, scale),
+        energy_distribution((3, 3), 2.5) * np.array([[scale], [1.0]]),
+        rtol=1e-12,
+        atol=1e-15 * min(1.0, scale),
+    )
+
+
+@pytest.mark.parametrize("coupling", [1.0, -1.0])
+@pytest.mark.parametrize("temperature", [0.002, 0.05])
+def test_cold_strips_are_in_their_ground_states(coupling, temperature):
+    """Of a square of even sides: all spins equal, or a chessboard."""
+    energy = energy_distribution((4, 4), temperature, coupling)
+    assert energy.mean(energy.values) == pytest.approx(-32.0)
+    m = magnetisation_distribution((4, 4), temperature, coupling)
+    moments = magnetisation_moments(m, 16, temperature)
+    assert moments.m2 == pytest.approx(float(coupling > 0), abs=1e-12)
+    assert correlation((4, 4), temperature, coupling) == pytest.approx([1.0, coupling, 1.0])
+
+
+def test_a_magnetisation_that_is_always_zero_has_no_binder_cumulant():
+    moments = enumerate_states(2, [[0, 1]]).magnetisation(1e-3, -1.0)
+    assert moments.m2 == 0.0
+    assert math.isnan(moments.binder)
+
+
+def test_a_frustrated_lattice_that_is_too_cold_is_refused():
+    with pytest.raises(ValueError, match="higher temperature"):
+        energy_distribution((3, 3), 1e-3, -1.0)
+
+
 def test_five_by_five_is_enumerated():
     states = enumerate_states(25, torus(5, 5))
     assert states.counts.sum() == 2**25

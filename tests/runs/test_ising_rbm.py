@@ -67,3 +67,15 @@ def test_the_picture_shows_samples_beside_exact_values(tmp_path):
     assert np.asarray(exact.get_ydata()).sum() == pytest.approx(FIELDS["n_measure"], rel=0.01)
     assert main(["plot", str(path), str(image)]) == 0
     assert image.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("temperature", [0.004, 0.5])
+def test_a_frozen_lattice_is_learned_and_drawn(tmp_path, temperature):
+    """Both configurations in which all spins are equal; their energies are one class, without a degree of freedom."""
+    from runs.cli import main
+
+    path, image = tmp_path / "cold.h5", tmp_path / "cold.png"
+    flags = ["--size", "3", "--n-data", "500", "--n-epochs", "2", "--n-measure", "200", "--batch-size", "100"]
+    assert main(["run", "ising-rbm", "--temperature", str(temperature), "--out", str(path), *flags]) == 0
+    assert main(["plot", str(path), str(image)]) == 0
+    assert image.read_bytes().startswith(b"\x89PNG")
