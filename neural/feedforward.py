@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neural.activations import ACTIVATIONS, NAMES, Activation, activation_code, unknown
-from neural.losses import Loss, find_loss
+from neural.losses import Loss, check_outputs, find_loss
 
 Array = np.ndarray
 
@@ -118,11 +118,19 @@ class FeedForward(NamedTuple):
     def backprop(self, x: Array, y: Array, loss: str | Loss = "sum_squared_error") -> tuple[float, "FeedForward"]:
         """The loss of the outputs for ``x`` (n, d_in) against ``y``, and its gradient for the parameters.
 
-        ``loss`` is a name of ``neural.losses.LOSSES`` or a function like those.
+        ``loss`` is a name of ``neural.losses.LOSSES`` or a function like those. Raises ``ValueError`` for a loss of
+        logits where the last activation is bounded, as a sigmoid is.
         """
+        function = self.check_loss(loss)
         trace = self._forward(self._inputs(x, ndim=2))
-        value, output_gradient = find_loss(loss)(trace[-1].a, y)
+        value, output_gradient = function(trace[-1].a, y)
         return value, self._pullback(trace, output_gradient)[0]
+
+    def check_loss(self, loss: str | Loss) -> Loss:
+        """The loss of that name, if it is one for the outputs of this network; ``ValueError`` otherwise."""
+        function = find_loss(loss)
+        check_outputs(function, NAMES[self.codes[-1]])
+        return function
 
     def pullback(self, x: Array, output_gradient: Array) -> tuple["FeedForward", Array]:
         """The gradients of sum(output_gradient * net(x)) for the parameters and for x, the latter (n, d_in).

@@ -10,7 +10,8 @@ The averages are:
 ``categorical_cross_entropy``
     mean over samples (the components are the classes).
 
-The cross-entropies take logits, not probabilities, in nats, and neither overflow nor lose digits for large ones.
+The cross-entropies take logits, not probabilities, in nats, and neither overflow nor lose digits for large ones;
+``check_outputs`` refuses outputs that cannot be logits.
 """
 
 from collections.abc import Callable
@@ -63,6 +64,21 @@ LOSSES: dict[str, Loss] = {
     function.__name__: function
     for function in (sum_squared_error, mean_squared_error, binary_cross_entropy, categorical_cross_entropy)
 }
+
+
+LOGITS = ("binary_cross_entropy", "categorical_cross_entropy")  # what they take: any real numbers
+BOUNDED = ("sigmoid", "tanh", "sine")  # outputs that are none
+
+
+def check_outputs(loss: Loss, activation: str) -> None:
+    """Raise ``ValueError`` for a loss that takes logits of outputs that are squashed already: it would do so again."""
+    name = getattr(loss, "__name__", "")
+    if LOSSES.get(name) is loss and name in LOGITS and activation in BOUNDED:
+        squashed = "sigmoid" if name == "binary_cross_entropy" else "softmax"
+        raise ValueError(
+            f"expected logits, outputs with the activation 'identity', for the loss {name}, which takes their "
+            f"{squashed} itself; found {activation!r}: take 'identity', and {squashed} of the outputs to predict"
+        )
 
 
 def find_loss(loss: str | Loss) -> Loss:

@@ -97,7 +97,8 @@ def fit(
     if patience is not None and validation is None:
         raise ValueError("expected validation=(x, y) with patience: early stopping watches the validation loss")
     start = resume or _before_training(model, optimizer)
-    return _epochs(start, x, y, optimizer, find_loss(loss), n_epochs, batch_size, seed, validation, patience)
+    find = getattr(model, "check_loss", find_loss)  # a model may know which losses its outputs are for
+    return _epochs(start, x, y, optimizer, find(loss), n_epochs, batch_size, seed, validation, patience)
 
 
 def _before_training(model: Any, optimizer: Optimizer) -> Epoch:

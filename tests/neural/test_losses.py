@@ -3,7 +3,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from neural.feedforward import FeedForward
 from neural.losses import LOSSES, binary_cross_entropy, categorical_cross_entropy, find_loss
+from neural.optimizers import Adam
+from neural.training import fit
 
 TORCH = {
     "sum_squared_error": lambda a, y: functional.mse_loss(a, y, reduction="sum"),
@@ -88,3 +91,32 @@ def test_find_loss():
     assert find_loss(binary_cross_entropy) is binary_cross_entropy
     with pytest.raises(ValueError, match="did you mean 'sum_squared_error'"):
         find_loss("sum_squared_eror")
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("loss", ["binary_cross_entropy", "categorical_cross_entropy", binary_cross_entropy])
+def test_probabilities_are_not_taken_for_logits(activation, loss):
+    """A sigmoid of a sigmoid cannot reach 0 or 1: the fit would find weights far beyond the right ones."""
+    x, y = np.zeros((4, 2)), np.zeros((4, 1))
+    net = FeedForward.init((2, 3, 1), ("tanh", activation), seed=0)
+    with pytest.raises(ValueError, match=f"found {activation!r}: take 'identity'"):
+        net.backprop(x, y, loss=loss)
+    with pytest.raises(ValueError, match="expected logits"):
+        fit(net, x, y, optimizer=Adam(0.1), n_epochs=1, seed=0, loss=loss)
+
+
+def test_a_logistic_regression_finds_its_weights():
+    """y with probability sigmoid(2 x - 1): the fit of the probabilities themselves, without noise."""
+    x = np.linspace(-3, 3, 61)[:, None]
+    y = 1 / (1 + np.exp(-(2 * x - 1)))
+    net = FeedForward.from_layers([np.zeros((1, 1))], [np.zeros(1)], ["identity"])
+    *_, last = fit(net, x, y, optimizer=Adam(0.05), n_epochs=2000, seed=0, loss="binary_cross_entropy", batch_size=61)
+    assert last.model.weights[0].item() == pytest.approx(2.0, abs=1e-3)
+    assert last.model.biases[0].item() == pytest.approx(-1.0, abs=1e-3)
+
+
+def test_losses_of_any_outputs_and_of_ones_own_are_accepted():
+    net = FeedForward.init((2, 1), ("sigmoid",), seed=0)
+    x, y = np.zeros((4, 2)), np.zeros((4, 1))
+    for loss in ("mean_squared_error", "sum_squared_error", lambda a, y: binary_cross_entropy(a, y)):
+        assert np.isfinite(net.backprop(x, y, loss=loss)[0])
