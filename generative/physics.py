@@ -7,10 +7,12 @@ distance r. Errors are those of the jackknife.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
+from generative.datasets.dataset import check_configurations
 from generative.datasets.exact_ising import (
     Distribution,
     binder,
@@ -26,6 +28,7 @@ Array = np.ndarray
 
 N_BLOCKS = 64  # divides the number of chains of a model, so that a block holds whole chains
 LARGEST_TRANSFER_ROW = 8
+ROUNDING = 1e-12  # relative errors that mean none
 
 
 class Jackknife(NamedTuple):
@@ -93,21 +96,53 @@ def observables(
     """Every observable of ``spins`` (n_samples, n_sites), -1 and +1, worth ``n_eff`` independent ones.
 
     log_weights : (n_samples,), of samples from another distribution; any constant may be added to them
+
+    What has the same value in all samples, such as the energy of cold spins, has the error that one more sample with
+    one spin turned would make: rarer events cannot be seen. The Binder cumulant is NaN where m = 0.
+
+    Raises ``ValueError`` for numbers other than -1 and +1.
     """
-    n_sites, temperature = target.lattice.n_sites, target.temperature
-    energy, m, *products = features(spins, target).T
-    columns = np.stack([energy, energy**2, np.abs(m), m**2, m**4, *products], axis=1)
-
-    def derived(mean: Array) -> Array:
-        e, e2, abs_m, m2, m4 = mean[:5]
-        heat = n_sites * (e2 - e**2) / temperature / temperature
-        chi = n_sites * (m2 - abs_m**2) / temperature
-        return np.array([e, abs_m, heat, chi, binder(m2, m4), *mean[5:]])
-
-    names = [*OBSERVABLES, *(f"G({r:g})" for r in distance_classes(target))]
+    s = check_configurations(spins, target.lattice.n_sites, "spins", "spins")
+    columns = _columns(s, target)
     weights = None if log_weights is None else np.exp(log_weights - np.max(log_weights))
-    estimates, covariance = jackknife(columns, derived, n_eff, weights)
+    estimates, covariance = jackknife(columns, lambda mean: _derived(mean, target), n_eff, weights)
+    errors = np.sqrt(np.diag(covariance))
+    silent = _silent(columns)
+    if np.any(silent):
+        change = np.where(silent, _unseen(s[:1], columns, target, n_eff or len(s)), 0.0)
+        covariance = covariance + np.outer(change, change)
+        estimates = [replace(each, error=float(e)) for each, e in zip(estimates, np.hypot(errors, change))]
+    names = [*OBSERVABLES, *(f"G({r:g})" for r in distance_classes(target))]
     return Observables(dict(zip(names, estimates)), covariance)
+
+
+def _columns(spins: Array, target: IsingTarget) -> Array:
+    """What observables are functions of the means of: e, e^2, |m|, m^2, m^4 and the correlations."""
+    energy, m, *products = features(spins, target).T
+    return np.stack([energy, energy**2, np.abs(m), m**2, m**4, *products], axis=1)
+
+
+def _derived(mean: Array, target: IsingTarget) -> Array:
+    """The observables from the means."""
+    n_sites, temperature = target.lattice.n_sites, target.temperature
+    e, e2, abs_m, m2, m4 = mean[:5]
+    heat = n_sites * (e2 - e**2) / temperature / temperature
+    chi = n_sites * (m2 - abs_m**2) / temperature
+    return np.array([e, abs_m, heat, chi, binder(m2, m4), *mean[5:]])
+
+
+def _silent(columns: Array) -> Array:
+    """Which observables are functions of columns that do not vary."""
+    constant = np.ptp(columns, axis=0) <= ROUNDING * np.abs(columns).max(axis=0)
+    e, e2, abs_m, m2, m4, *products = constant
+    return np.array([e, abs_m, e and e2, abs_m and m2, m2 and m4, *products])
+
+
+def _unseen(row: Array, columns: Array, target: IsingTarget, n: float) -> Array:
+    """By how much observables change where one of ``n`` samples is ``row`` (1, n_sites) with its first spin turned."""
+    turned, mean = np.concatenate([-row[:, :1], row[:, 1:]], axis=1), columns.mean(axis=0)
+    change = _derived(mean + (_columns(turned, target)[0] - columns[0]) / n, target) - _derived(mean, target)
+    return np.nan_to_num(change)
 
 
 def exact_observables(target: IsingTarget) -> dict[str, float]:
@@ -142,6 +177,7 @@ def energy_histogram(spins: Array, target: IsingTarget) -> Histogram:
 
     Energies that are expected fewer than 10 times share one class in chi-squared.
     """
+    spins = check_configurations(spins, target.lattice.n_sites, "spins", "spins")
     broken = target.broken_bonds(spins)
     shape = target.lattice.extent
     if not (target.is_torus and shape[1] <= LARGEST_TRANSFER_ROW):

@@ -187,6 +187,11 @@ class DeepBoltzmannMachine:
         """log Z, by a sum over the odd or over the even layers, or annealed: see ``likelihood.log_partition``."""
         return self.restricted().log_partition(**options)
 
+    @property
+    def likelihood(self) -> str | None:
+        """Of which kind ``log_prob`` is; None where there are too many hidden units for it."""
+        return "exact" if self.can_sum() else None
+
     def log_prob(self, x: Any) -> Array:
         """log p(v) in nats, shape (n,), for few hidden units; log Z is that of ``log_partition``."""
         return self.log_weight(x) - self.log_partition().mean

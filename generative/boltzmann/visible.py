@@ -64,6 +64,11 @@ class BoltzmannMachine:
         """log Z by enumeration. Raises ``ValueError`` for more than 20 spins."""
         return float(np.logaddexp.reduce(-self.energy(self._configurations())))
 
+    @property
+    def likelihood(self) -> str | None:
+        """Of which kind ``log_prob`` is; None where there are too many spins for it."""
+        return "exact" if self.n_visible <= MOST_SPINS else None
+
     def log_prob(self, x: Any) -> Array:
         """log p(s) in nats, shape (n,), for up to 20 spins."""
         return -self.energy(check_configurations(x, self.n_visible, "spins")) - self.log_partition()

@@ -2,28 +2,35 @@
 
 import itertools
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import generative
-from generative import datasets
+from generative import GAN, VAE, datasets
+from generative.datasets import Dataset, IsingTarget
 from generative.importance import importance, independence_metropolis
 from generative.physics import energy_histogram, exact_observables, features, jackknife, observables
 from generative.two_sample import memorisation, two_sample_tests
+from montecarlo.lattices import Square
 from tests.helpers_coverage import assert_coverage
 
 DATA = datasets.ising((4, 4), 2.269185, 6000, seed=0)
+EXACT: Any = DATA.targets[0].exact()
+
+
+STATES = np.array(list(itertools.product([0.0, 1.0], repeat=16)))
+ENERGIES = DATA.targets[0].energy(2 * STATES - 1)
 
 
 class Perfect:
     """Draws from the exact distribution of 4 x 4 spins, or from that at another temperature."""
 
     def __init__(self, temperature: float) -> None:
-        target = DATA.targets[0]
-        self.x = np.array(list(itertools.product([0.0, 1.0], repeat=16)))
-        log_w = -target.energy(2 * self.x - 1) / temperature
+        self.x, log_w = STATES, -ENERGIES / temperature
         self.log_p = log_w - np.logaddexp.reduce(log_w)
 
     def sample(self, n, seed):
@@ -185,6 +192,149 @@ def test_independence_metropolis_has_the_distribution_of_the_weights():
     p = weight / weight.sum()
     frequencies = np.bincount(states[chain][1000::10], minlength=3)
     assert stats.chisquare(frequencies, p * frequencies.sum()).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("of_model", "of_data", "says"), [("spins", "bits", True), ("spins", "bits", False), ("bits", "spins", False)]
+)
+def test_spins_and_bits_are_converted_into_each_other(of_model, of_data, says):
+    """The energy per site of 4 x 4 spins is at least -2, and all numbers are those of the perfect model in bits."""
+    data = DATA if of_data == "bits" else DATA.as_spins()
+    expected = observables(2 * Perfect(2.269185).sample(1000, 1) - 1, DATA.targets[0]).estimates
+    found = generative.evaluate(Speaking(of_model, says), data, n_samples=1000, seed=1)
+    assert found.observables[0].model.mean >= -2
+    for row in found.observables:
+        assert row.model.mean == pytest.approx(expected[row.name].mean)
+    assert found.importance is not None
+    assert found.importance.free_energy.mean == pytest.approx(-2.269185 * EXACT.log_z, rel=1e-10)
+
+
+class Speaking(Perfect):
+    """The perfect model in spins or bits, which says so or not."""
+
+    def __init__(self, values: str, says: bool) -> None:
+        super().__init__(2.269185)
+        self.of = values
+        if says:
+            self.values = values
+
+    def sample(self, n, seed):
+        x = super().sample(n, seed)
+        return 2 * x - 1 if self.of == "spins" else x
+
+    def log_prob(self, x):
+        return super().log_prob((x + 1) / 2 if self.of == "spins" else x)
+
+
+def test_samples_of_another_kind_are_refused():
+    class Grey(Perfect):
+        values = "unit"
+
+        def sample(self, n, seed):
+            return 0.5 * super().sample(n, seed)
+
+    class Confused(Perfect):
+        values = "spins"
+
+    with pytest.raises(ValueError, match=r"expected a model of 0 and 1, of which the data is made.*values=\"?'bits"):
+        generative.evaluate(Grey(2.0), DATA, n_samples=100)
+    with pytest.raises(ValueError, match="expected samples made of -1 and"):
+        generative.evaluate(Confused(2.0), DATA, n_samples=100)
+    with pytest.raises(ValueError, match="expected spins made of -1 and"):
+        observables(DATA.train, DATA.targets[0])
+    with pytest.raises(ValueError, match="expected spins made of -1 and"):
+        energy_histogram(DATA.train, DATA.targets[0])
+
+
+@pytest.mark.parametrize(("kind", "given"), [("lower", False), ("stochastic", False), ("exact", True)])
+def test_what_is_not_a_likelihood_gives_no_free_energy(kind, given):
+    """E[1 / q'] of a bound or of an estimate q' is not that of q: a third of a nat below, Z is too large by e^(1/3)."""
+    model: Any = Perfect(2.269185)
+    model.likelihood = kind
+    assert (generative.evaluate(model, DATA, n_samples=500).importance is not None) == given
+
+
+def test_a_bound_from_one_sample_gives_no_free_energy():
+    assert generative.evaluate(VAE((4, 4), n_importance=1, hidden=(8,)), DATA, n_samples=500).importance is None
+
+
+def test_models_without_a_likelihood_are_judged_by_their_samples():
+    for model in (GAN((4, 4), "bits", hidden=(8,)), generative.DeepBoltzmannMachine((16, 40, 40), seed=0)):
+        found = generative.evaluate(model, DATA, n_samples=200)
+        assert found.importance is None
+        assert len(found.observables) > 5
+
+
+@pytest.mark.parametrize("values", ["spins", "bits"])
+@pytest.mark.parametrize("up", [True, False])
+def test_cold_spins_that_are_all_equal_do_not_differ(values, up):
+    """At T = 0.5 one spin of 10^5 samples of 4 x 4 spins is turned; E / N is -2 + 2e-6."""
+    x = np.full((400, 16), 1.0 if up else (-1.0 if values == "spins" else 0.0))
+    data = Dataset("cold", x, x, values, (4, 4), targets=(IsingTarget(Square(4), 0.5),))
+
+    class Cold:
+        def sample(self, n, seed):
+            return np.repeat(x[:1], n, axis=0)
+
+    found = generative.evaluate(Cold(), data, n_samples=1000)
+    assert all(abs(row.z) < 1 for row in found.observables)
+    assert found.p_value > 0.3
+    assert "energy" in str(found)
+
+
+def test_cold_spins_differ_from_warmer_ones():
+    """At T = 1.2 one of 50 samples has a turned spin: a model that never turns one is found out."""
+    x = np.ones((1000, 16))
+    data = Dataset("cold", x, x, "spins", (4, 4), targets=(IsingTarget(Square(4), 1.2),))
+
+    class Cold:
+        def sample(self, n, seed):
+            return np.ones((n, 16))
+
+    found = generative.evaluate(Cold(), data, n_samples=10_000)
+    assert found.observables[0].z < -10
+    assert found.p_value < 1e-6
+
+
+def test_an_antiferromagnet_without_magnetisation_is_compared():
+    """Its checkerboards have m = 0 in every sample, so that the Binder cumulant is not defined."""
+    board = np.where(np.indices((4, 4)).sum(0).ravel() % 2, 1.0, -1.0)
+    x = np.stack([board, -board] * 100)
+    data = Dataset("cold", x, x, "spins", (4, 4), targets=(IsingTarget(Square(4), 0.5, -1.0),))
+
+    class Cold:
+        def sample(self, n, seed):
+            return x[np.random.default_rng(seed).integers(0, 2, n)]
+
+    found = generative.evaluate(Cold(), data, n_samples=200)
+    assert found.observables[0].model.mean == -2
+    assert all(abs(row.z) < 1 for row in found.observables if row.name != "binder")
+
+
+def test_a_histogram_does_not_depend_on_the_unit_of_energy():
+    spins = DATA.as_spins().train
+    for unit in (1e-7, 1e7):
+        found = energy_histogram(spins, IsingTarget(Square(4), 2.269185 * unit, unit))
+        expected = energy_histogram(spins, IsingTarget(Square(4), 2.269185))
+        assert found.chi_squared == pytest.approx(expected.chi_squared)
+        np.testing.assert_allclose(found.energies, unit * expected.energies)
+
+
+def test_data_whose_diagnostics_are_unknown_is_compared(tmp_path):
+    datasets.save(DATA, tmp_path / "data.h5")
+    found = generative.evaluate(
+        GAN((4, 4), "bits", hidden=(8,)), datasets.from_hdf5(tmp_path / "data.h5"), n_samples=200
+    )
+    assert found.observables[0].data.error > 0
+    found = generative.evaluate(Perfect(2.269185), replace(DATA, diagnostics=()), n_samples=2000)
+    assert found.p_value > 1e-3
+
+
+def test_what_is_no_data_set_is_refused():
+    with pytest.raises(TypeError, match=r"expected data as a .*Dataset, found ndarray: take Dataset"):
+        generative.evaluate(Perfect(2.0), DATA.test)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected a model with sample"):
+        generative.evaluate(DATA, DATA)
 
 
 def test_wrong_arguments():
