@@ -20,7 +20,7 @@ from montecarlo.metropolis import (
     workspace,
 )
 from montecarlo.random import Seed, generator_states, restore_generators, spawn
-from neural.jit import copy
+from neural.jit import copy, follow_changes
 from neural.saved import Saved
 
 NOISE_BYTES = 2**22  # random numbers drawn ahead for one block: few enough to stay in the cache
@@ -69,6 +69,7 @@ class Chains:
         The arrays of ``observer`` have the axes (chain, sample, ...). Between two observations a chain makes
         ``moves_per_sample`` moves, one sweep over all parts unless told otherwise.
         """
+        follow_changes()
         moves = moves_per_sample or moves_per_sweep(self.proposal, target)
         accepted = np.zeros(len(self), dtype=np.int64)
         bounds = np.linspace(0, len(self), self.threads + 1).astype(int)

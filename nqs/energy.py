@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from montecarlo.metropolis import observe, refresh, workspace
-from neural.jit import copy, kernel
+from neural.jit import copy, follow_changes, kernel
 from nqs.systems.system import System, local_energy, potential
 from nqs.wavefunctions.wavefunction import gradient_laplacian, row_size, write_row
 
@@ -32,6 +32,7 @@ def _local_energies(system, psi, work, x, energies, scratch):
 
 def local_energies(system: Any, psi: Any, x: np.ndarray) -> np.ndarray:
     """E_L of configurations, shape (n, *system.shape) -> (n,); complex for spins."""
+    follow_changes()
     x = np.ascontiguousarray(x, dtype=system.configuration_dtype)
     energies = np.empty(len(x), dtype=system.energy_dtype)
     _local_energies(system, psi, workspace(psi), x, energies, np.empty((2, *system.shape)))

@@ -7,6 +7,7 @@ from typing import Any, Self
 from .experiments.experiment import Progress
 
 N_LINES = 20  # plain lines for each phase
+COMPILING = "compiling kernels, which later runs find ready"
 SHOWN = ("energy", "loss", "acceptance")
 
 
@@ -51,6 +52,9 @@ class Display:
     def warn(self, message: str) -> None:
         """Something casts doubt on the numbers."""
 
+    def compiling(self) -> None:
+        """Kernels are compiled, for longer than a second."""
+
 
 class Lines(Display):
     """About twenty lines for each phase, for logs and pipes."""
@@ -76,6 +80,9 @@ class Lines(Display):
 
     def warn(self, message: str) -> None:
         print(f"warning: {message}", file=sys.stderr, flush=True)
+
+    def compiling(self) -> None:
+        print(COMPILING, flush=True)
 
 
 class Bar(Display):
@@ -108,6 +115,9 @@ class Bar(Display):
 
     def warn(self, message: str) -> None:
         self.bars.console.print(f"[yellow]warning:[/yellow] {message}", highlight=False)
+
+    def compiling(self) -> None:
+        self.bars.update(self.task, numbers=COMPILING)
 
 
 def display_for(stream: Any) -> Display:

@@ -88,8 +88,10 @@ def _restore(run: Run, result: Result, path: Path) -> None:
 
 
 def _drive(run: Run, recorder: Recorder, display: Display, interrupts: Interrupts) -> Result:
+    from neural.jit import announced  # imported here, so that a mistake is told without waiting for the compiler
+
     result = recorder.result
-    with warnings.catch_warnings(), display:
+    with warnings.catch_warnings(), display, announced(display.compiling):
         _pass_warnings_on(result, display)
         try:
             for progress in _work(run, recorder, display):
@@ -121,9 +123,13 @@ def _work(run: Run, recorder: Recorder, display: Display) -> Iterator[Progress]:
 
 
 def _pass_warnings_on(result: Result, display: Display) -> None:
+    from neural.jit import CacheWarning
+
     def show(message: Any, category: type[Warning], *where: Any) -> None:
         text = str(message)[:MOST_CHARACTERS]
-        if text not in result.warnings and len(result.warnings) < MOST_WARNINGS:
+        if issubclass(category, CacheWarning):
+            display.warn(text)
+        elif text not in result.warnings and len(result.warnings) < MOST_WARNINGS:
             result.warnings.append(text)
             display.warn(text)
 

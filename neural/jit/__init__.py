@@ -17,7 +17,8 @@ views ``a[i]`` and ``a[:] = 0.0`` are what is used.
 With ``NUMBA_DISABLE_JIT=1`` every kernel is the plain Python function that was written.
 """
 
-from .cache import cache_directory
+from .announcement import announced
+from .cache import follow_changes
 from .compile import COMPILED, copy, exact_kernel, kernel
 from .dispatch import generic
 from .intrinsics import (
@@ -34,6 +35,7 @@ from .intrinsics import (
     sum_rows,
     transpose_block,
 )
+from .storage import CacheWarning, cache_directory
 
 __all__ = [
     "BLOCK",
@@ -41,6 +43,8 @@ __all__ = [
     "ROWS_AT_ONCE",
     "TILE",
     "UNITS_AT_ONCE",
+    "CacheWarning",
+    "announced",
     "bits_of_float",
     "bits_of_float32",
     "cache_directory",
@@ -49,6 +53,7 @@ __all__ = [
     "exact_kernel",
     "float32_of_bits",
     "float_of_bits",
+    "follow_changes",
     "generic",
     "kernel",
     "list_ones",

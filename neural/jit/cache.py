@@ -1,68 +1,145 @@
-"""Machine code on disk, under a name that is a digest of all that the compiled kernel can see.
+"""Compiled kernels on disk, under a digest of all that a kernel can see.
 
-An entry that is found is therefore the right one: nothing is ever compared with source files, and nothing becomes
-stale. An entry carries a checksum; one that does not fit is compiled again.
+An entry that is found is therefore the right one: nothing is compared with source files, nothing becomes stale. What
+no other process could name is compiled in memory only.
 """
 
-import contextlib
-import hashlib
+import functools
 import io
-import os
-import pathlib
 import pickle
 import re
+import sys
+import weakref
 from typing import Any
 
+import llvmlite
+import numba
+import numpy as np
+from numba.core import types
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
 from numba.core.environment import Environment, lookup_environment
 from numba.core.serialize import NumbaPickler
-from numba.core.utils import _dynamic_module
+from numba.core.targetconfig import ConfigStack
+from numba.core.utils import _dynamic_modname, _dynamic_module
 
-from .fingerprint import Unnameable, Walk, _is_known
+from . import fingerprint, overloads, storage
+from .code import is_known, sha
+from .fingerprint import Fingerprint
+from .watch import WATCH
 
-LENGTH = hashlib.sha256().digest_size
+VERSIONS = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
+# Settings of Numba that have a part in what is compiled are the others.
+IDLE = ("THREAD", "CACHE", "CUDA", "COLOR", "BINARY", "DUMP", "DEVELOPER", "WARN", "TRACE", "DEBUG_", "PROFILER")
+
+_caches: weakref.WeakSet["Cache"] = weakref.WeakSet()
 
 
-def cache_directory() -> pathlib.Path:
-    """Where compiled kernels are kept: ``BORN_CACHE_DIR``, or a folder of the user's cache."""
-    default = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "born"
-    return pathlib.Path(os.environ.get("BORN_CACHE_DIR", default)) / "kernels"
+class Cache(NullCache):
+    """What a dispatcher of Numba asks for compiled code, and gives it to."""
+
+    def __init__(self, dispatcher: Dispatcher, on_disk: bool = True) -> None:
+        self._dispatcher = dispatcher
+        self._on_disk = on_disk
+        self._digests: dict[Any, str] = {}  # of what is compiled, by signature
+        _caches.add(self)
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """Compiled code from the disk, or None.
+
+        Without Numba's refresh, the import of all of its library, a quarter of a second, which only compiling needs.
+        """
+        if ConfigStack.top_or_none() is None:  # no part of the compilation of a caller
+            _look_for_changes(WATCH.changed())
+        seen = Fingerprint(self._dispatcher, signature)
+        _adopt(seen.members)
+        self._digests[signature] = seen.digest
+        payload = storage.read(name) if (name := self._name(seen, target_context.codegen())) else None
+        return _load(payload, seen.members, target_context) if payload else None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        if result.library.has_dynamic_globals or result.lifted or _holds_class(result.signature.return_type):
+            return
+        if WATCH.changed():
+            return
+        seen = Fingerprint(self._dispatcher, signature)
+        name = self._name(seen, result.codegen)
+        payload = _dump(result, seen.members) if name and seen.digest == self._digests[signature] else None
+        if name and payload:
+            storage.write(name, payload)
+
+    def drop_stale(self) -> None:
+        """Forget compiled code if one piece of it would be another today."""
+        if any(Fingerprint(self._dispatcher, each).digest != digest for each, digest in self._digests.items()):
+            self._digests.clear()
+            _forget_code(self._dispatcher)
+
+    def _name(self, seen: Fingerprint, codegen: Any) -> str | None:
+        if not (self._on_disk and seen.has_name):
+            return None
+        words = re.sub(r"\W+", "_", self._dispatcher.py_func.__qualname__)[-40:]
+        return f"{words}-{sha((seen.digest, VERSIONS, _settings(), codegen.magic_tuple()))[:40]}"
 
 
-def read(path: pathlib.Path) -> bytes | None:
-    """The content of an entry; None where there is none, or a damaged one."""
+def follow_changes() -> None:
+    """Compile anew, at the next call, what sees a name of the user that has changed its meaning: a global variable, an
+    element of an array, an implementation for a class."""
+    _look_for_changes(WATCH.changed_by_user())
+
+
+def _look_for_changes(changed: bool) -> None:
+    if changed:
+        with global_compiler_lock:
+            fingerprint.forget()
+            overloads.choose_anew()
+            for cache in list(_caches):
+                cache.drop_stale()
+
+
+def _forget_code(dispatcher: Dispatcher) -> None:
+    dispatcher._reset_overloads()
+    dispatcher._compiler._failed_cache.clear()
+
+
+def _holds_class(numba_type: Any) -> bool:
+    """Whether machine code makes an object of a class, that of the process where it was compiled."""
+    inner = numba_type if isinstance(numba_type, types.BaseTuple) else [getattr(numba_type, "type", None)]
+    return hasattr(numba_type, "instance_class") or any(_holds_class(each) for each in inner if each is not None)
+
+
+def _adopt(members: list[Any]) -> None:
+    """Numba's own cache of a function that a user compiled with ``njit`` could be stale, and so may code of before."""
+    for member in members:
+        if isinstance(member, Dispatcher) and not isinstance(member._cache, Cache) and member._can_compile:
+            _forget_code(member)
+            member._cache = Cache(member, on_disk=False)
+
+
+@functools.cache
+def _constant_settings() -> tuple[str, ...]:
+    return tuple(name for name in vars(numba.config) if name.isupper() and not any(word in name for word in IDLE))
+
+
+def _settings() -> list[tuple[str, str]]:
+    return [(name, repr(getattr(numba.config, name))) for name in sorted(_constant_settings())]
+
+
+def _dump(result: Any, members: list[Any]) -> bytes | None:
+    code, description, environment, signature, object_mode, lifted, _, initialisers, environments = result._reduce()
+    description.global_dict, description.modname = None, _dynamic_modname  # globals are not looked up again
+    file = io.BytesIO()
     try:
-        content = path.read_bytes()
-    except OSError:
+        reduced = (code, description, environment, signature, object_mode, lifted, "", initialisers, environments)
+        _Pickler(file, members).dump(reduced)
+    except (pickle.PicklingError, TypeError, AttributeError):
         return None
-    checksum, payload = content[:LENGTH], content[LENGTH:]
-    return payload if hashlib.sha256(payload).digest() == checksum else None
+    return file.getvalue()
 
 
-def write(path: pathlib.Path, payload: bytes) -> None:
-    """Write an entry, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    try:
-        temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def _environment(name: str, constants: list[Any]) -> Environment:
-    """The constants of a compiled function; globals, which only Python code would read, are empty."""
-    found = lookup_environment(name)
-    if found is not None:
-        return found
-    environment = Environment(vars(_dynamic_module))
-    environment.consts[:] = constants
-    environment.env_name = name
-    Environment._memo[name] = environment
-    return environment
+def _load(payload: bytes, members: list[Any], target_context: Any) -> Any:
+    return CompileResult._rebuild(target_context, *_Unpickler(io.BytesIO(payload), members).load())
 
 
 class _Pickler(NumbaPickler):
@@ -74,8 +151,8 @@ class _Pickler(NumbaPickler):
 
     def persistent_id(self, value: Any) -> int | None:
         number = self._numbers.get(id(value))
-        if number is None and isinstance(value, type) and not _is_known(value.__module__):
-            raise Unnameable(f"the class {value.__qualname__}")
+        if number is None and isinstance(value, type) and not is_known(value.__module__):
+            raise pickle.PicklingError(f"the class {value.__qualname__} is no part of the kernel")
         return number
 
     def reducer_override(self, value: Any) -> Any:
@@ -93,46 +170,11 @@ class _Unpickler(pickle.Unpickler):
         return self._members[number]
 
 
-def _dump(result: Any, members: list[Any]) -> bytes:
-    code, description, environment, signature, object_mode, lifted, _, initialisers, environments = result._reduce()
-    description.global_dict = None
-    reduced = code, description, environment, signature, object_mode, lifted, "", initialisers, environments
-    file = io.BytesIO()
-    _Pickler(file, members).dump(reduced)
-    return file.getvalue()
-
-
-class Cache(NullCache):
-    """What a dispatcher of Numba asks for compiled code, and gives it to."""
-
-    def __init__(self, dispatcher: Any) -> None:
-        self._dispatcher = dispatcher
-
-    @property
-    def cache_path(self) -> str:
-        return str(cache_directory())
-
-    def load_overload(self, signature: Any, target_context: Any) -> Any:
-        walk, path = self._entry(signature, target_context.codegen())
-        payload = read(path) if path else None
-        if payload is None:
-            return None
-        reduced = _Unpickler(io.BytesIO(payload), walk.members).load()
-        reduced[1].modname = self._dispatcher.py_func.__module__
-        return CompileResult._rebuild(target_context, *reduced)
-
-    def save_overload(self, signature: Any, result: Any) -> None:
-        if result.library.has_dynamic_globals or result.lifted:
-            return
-        walk, path = self._entry(signature, result.codegen)
-        if path:
-            with contextlib.suppress(Unnameable, pickle.PicklingError, TypeError, AttributeError, OSError):
-                write(path, _dump(result, walk.members))
-
-    def _entry(self, signature: Any, codegen: Any) -> Any:
-        try:
-            walk = Walk(self._dispatcher, signature)
-        except Unnameable:
-            return None, None
-        name = re.sub(r"\W+", "_", self._dispatcher.py_func.__qualname__)[-40:]
-        return walk, cache_directory() / f"{name}-{walk.digest(codegen.magic_tuple())[:40]}"
+def _environment(name: str, constants: list[Any]) -> Environment:
+    """The constants of a compiled function. Only interpreted code would read globals; there are none."""
+    found = lookup_environment(name)
+    if found is None:
+        found = Environment(vars(_dynamic_module))
+        found.consts[:], found.env_name = constants, name
+        Environment._memo[name] = found
+    return found

@@ -24,9 +24,15 @@ COMPILED = not numba.config.DISABLE_JIT
 if COMPILED and not os.environ.get("NUMBA_OPT"):
     numba.config.OPT = type(numba.config.OPT)(2)  # a quarter less compilation than 3, the same speed
 
+
 # Numba numbers the functions of a process from 1 on and puts the number into the names of machine code. Names of code
 # that comes from the disk must not be those of other code in this process: the linker takes the first of two.
-FunctionIdentity._unique_ids = itertools.count(int.from_bytes(os.urandom(6), "big"))
+def _number_functions() -> None:
+    FunctionIdentity._unique_ids = itertools.count(int.from_bytes(os.urandom(6), "big"))
+
+
+_number_functions()
+os.register_at_fork(after_in_child=_number_functions)
 
 
 def _compile(function: Callable[..., Any], **options: Any) -> Any:

@@ -9,6 +9,7 @@ from numba.extending import overload
 
 from .compile import COMPILED, FAST_MATH, OPTIONS
 from .fingerprint import class_of
+from .watch import WATCH
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -44,6 +45,7 @@ def generic(function: Function) -> Any:
     def register(cls: type, **options: Any) -> Callable[[Function], Function]:
         def decorate(implementation: Function) -> Function:
             python_register(cls, implementation)
+            WATCH.n_registered += 1
             return implementation
 
         return decorate
@@ -54,7 +56,7 @@ def generic(function: Function) -> Any:
             implementation = dispatch.dispatch(class_of(model))
             if implementation is dispatch.dispatch(object):
                 raise TypingError(_no_implementation(class_of(model)))
-            return implementation
+            return getattr(implementation, "py_func", implementation)  # of a kernel
 
         options = {"fastmath": FAST_MATH, **OPTIONS}
         overload(dispatch, jit_options=options, strict=False)(select)

@@ -1,5 +1,6 @@
 """The ``born`` command: what it prints, and its exit status."""
 
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import h5py
 import pytest
 import walk
 
+from neural.jit import COMPILED
 from runs.experiments import EXPERIMENTS, find
 from runs.hdf5 import text
 from runs.lessons import LESSONS
@@ -206,3 +208,16 @@ def test_importing_runs_loads_neither_torch_nor_matplotlib_nor_h5py():
     code = "import sys, runs; print(sorted({'torch', 'matplotlib', 'h5py', 'numba'} & set(sys.modules)))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
+
+
+@pytest.mark.skipif(not COMPILED, reason="nothing is compiled under NUMBA_DISABLE_JIT=1")
+def test_a_long_compilation_is_announced(tmp_path):
+    words = f"run harmonic-oscillator --n-steps 1 --n-measure 256 --overwrite --out {tmp_path}/r.h5".split()
+    environment = os.environ | {"BORN_CACHE_DIR": str(tmp_path)}
+
+    def shown() -> str:
+        command = [sys.executable, "-m", "runs.cli", *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert "compiling kernels, which later runs find ready\n" in shown()
+    assert "compiling" not in shown()
