@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from montecarlo.estimates import ENOUGH_DEGREES_OF_FREEDOM, ChainTooShortWarning
 
 Array = NDArray[np.float64]
+LEAST_CHANCE = 1e-3  # what happens less often is no chance
 
 
 def as_chains(values: ArrayLike) -> Array:
@@ -128,7 +129,7 @@ def split_r_hat(values: ArrayLike, rank_normalized: bool = False) -> float:
     Source: Vehtari, Gelman, Simpson, Carpenter, Buerkner, Bayesian Analysis 16, 667 (2021), eqs. 1-4, 14.
     """
     halves = _halves(as_chains(values))
-    if not rank_normalized:
+    if not rank_normalized or halves.shape[1] < 2:
         return _r_hat(halves)
     folded = np.abs(halves - np.median(halves))
     return max(_r_hat(_normal_scores(halves)), _r_hat(_normal_scores(folded)))
@@ -141,6 +142,16 @@ def _normal_scores(values: Array) -> Array:
     ordered = np.sort(values, axis=None)
     rank = (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") + 1) / 2
     return ndtri((rank - 0.375) / (values.size + 0.25))
+
+
+def still_chains(values: Array) -> int:
+    """How many chains never change while the others change so often that this is no chance.
+
+    Of chains that change independently m times on average, one in exp(m) does not change at all.
+    """
+    changes = np.count_nonzero(np.diff(values, axis=1), axis=1)
+    expected_by_chance = len(values) * math.exp(-min(float(changes.mean()), 700.0))
+    return int(np.count_nonzero(changes == 0)) if expected_by_chance < LEAST_CHANCE else 0
 
 
 def r_hat_of_blocks(blocks: Array, size: int, within: float) -> float:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,7 +14,46 @@ from nqs.observables import Density, Observable, WithEnergies
 
 NUMBERS_IN_MEMORY = 2**22  # of one observable at a time
 IMAGINARY = "imaginary part"  # of the local energies, where psi has a phase: its mean is 0, but not its variance
+TAKEN = {"energy", "acceptance", IMAGINARY}
 Sums = dict[str, Any]  # an Accumulator for a number, Moments for an array
+
+
+def estimators(observables: Any, psi: Any) -> dict[str, Observable]:
+    """The observables by name, operators as their local estimators for psi.
+
+    Raises ``TypeError`` for anything but a mapping from names to observables, ``ValueError`` for names that are taken.
+    """
+    if not isinstance(observables, Mapping) or not all(isinstance(name, str) for name in observables):
+        found = type(observables).__name__
+        raise TypeError(f'expected observables by name, such as {{"r": squared_radius}}, got {found}')
+    if taken := TAKEN & set(observables):
+        raise ValueError(f"expected other names of observables than {', '.join(sorted(taken))}: it is measured anyway")
+    return {name: estimator_of(name, observable, psi) for name, observable in observables.items()}
+
+
+def estimator_of(name: str, observable: Any, psi: Any) -> Observable:
+    """A function of configurations: the observable itself, or ``local_estimator(psi)`` of an operator.
+
+    The local estimator of an operator A is Re (A psi)(x) / psi(x), whose mean over |psi|^2 is <A>.
+    """
+    if (local := getattr(observable, "local_estimator", None)) is not None and not isinstance(observable, type):
+        return local(psi)
+    if isinstance(observable, type) or not callable(observable):
+        found = f"the class {observable.__name__} itself" if isinstance(observable, type) else repr(observable)
+        raise TypeError(f"expected the observable {name} to be a function or an operator, got {found}")
+    return cast(Observable, observable)
+
+
+def continues(sums: Sums, observables: Mapping[str, Observable], x: np.ndarray) -> bool:
+    """Whether sums are those of these observables, whose values for one configuration x tell their shapes."""
+    if set(sums) - {IMAGINARY} != {"energy", "acceptance", *observables}:
+        return False
+    for name, observable in observables.items():
+        shape = next(values_of(name, observable, x[:, None], np.zeros((1, 1), dtype=complex))).shape[2:]
+        found = sums[name].sums.shape[1:] if isinstance(sums[name], Moments) else ()
+        if found != shape:
+            return False
+    return True
 
 
 def add_round(sums: Sums, recorded: Any, acceptance: float, observables: Mapping[str, Observable]) -> None:

@@ -20,7 +20,8 @@ from nqs.checks import VMCWarning, check_arguments, check_energies
 from nqs.energy import LocalEnergy
 from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted, weighted_variance
 from nqs.log_derivatives import Jacobian
-from nqs.measuring import IMAGINARY, Sums, add_round, sums_from_state
+from nqs.measurement import ROUNDING, Measurement, Progress, doubts
+from nqs.measuring import IMAGINARY, Sums, add_round, continues, estimators, sums_from_state
 from nqs.observables import Deriving, Observable
 from nqs.proposals.spin_exchange import SpinExchange
 from nqs.reconfiguration import StochasticReconfiguration
@@ -30,7 +31,6 @@ from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
 
 SAMPLES_PER_ROUND = 2**16  # of a measurement, between two records
 TINY = float(np.finfo(float).tiny)
-ROUNDING = 1e-9  # of an energy, relative: what remains of the error at zero variance
 
 
 class Step(NamedTuple):
@@ -43,24 +43,6 @@ class Step(NamedTuple):
     clipped: float  # fraction of the local energies that were clipped
     update_norm: float
     solver: str
-
-
-class Progress(NamedTuple):
-    """How far a measurement has come."""
-
-    n_samples: int
-    n_total: int
-    energy: Estimate
-    acceptance: float
-
-
-class Measurement(NamedTuple):
-    """The energy and the other observables of a fixed wave function."""
-
-    energy: Estimate
-    observables: dict[str, Any]  # Estimate by name, or Estimates of an array
-    acceptance: float
-    variance: float  # of H, which is that of both parts of a complex local energy
 
 
 class VMC:
@@ -215,8 +197,9 @@ class VMC:
         """Average over ``n_samples`` further samples of the fixed wave function.
 
         An observable is a function of configurations, shape (n, n_particles, n_dims), that returns one number for
-        each, or one array: see ``nqs.observables``. Raises ``ValueError`` for another number of them, and for the names
-        "energy" and "acceptance", which are taken.
+        each, or one array, see ``nqs.observables``, or an operator. ``warnings`` of the result tells by name what
+        should not be believed. Raises ``ValueError`` for another number of values, and for the names "energy" and
+        "acceptance", which are taken.
         """
         self._measured = {}
         for _ in self.measuring(n_samples, observables):
@@ -228,15 +211,13 @@ class VMC:
 
         A measurement that was interrupted, saved with ``state`` and restored continues where it was.
         """
-        observables = dict(observables or {})
-        if taken := {"energy", "acceptance", IMAGINARY} & set(observables):
-            raise ValueError(f"expected other names of observables than {', '.join(taken)}: it is measured anyway")
+        observables = estimators(observables or {}, self.psi)
         n_chains = len(self.chains)
         total = -(-check_positive_integer("n_samples", n_samples) // n_chains)
         per_round = max(1, SAMPLES_PER_ROUND // n_chains)
         self.burn_in(2.0)
         self._observables = observables
-        if set(self._measured) - {IMAGINARY} != {"energy", "acceptance", *observables}:
+        if not continues(self._measured, observables, self.chains.x[:1]):
             self._measured = {}
         while (done := self._measured["energy"].n_steps if self._measured else 0) < total:
             n = min(per_round, total - done)
@@ -258,12 +239,12 @@ class VMC:
         for name, sums in measured.items():
             if isinstance(observable := self._observables.get(name), Deriving):
                 estimates |= observable.derived(name, sums)
-        if energy.r_hat > 1.05 and energy.error > ROUNDING * abs(energy.mean):
-            self._warn(
-                "r_hat", f"R-hat {energy.r_hat:.3f} is above 1.05: the chains disagree; measure or burn in longer"
-            )
+        found = {"energy": self._measured["energy"], **measured}
+        warned = {name: text for name, sums in found.items() if (text := doubts(sums))}
+        for name, text in warned.items():
+            self._warn(f"{name} is in doubt", f"{name}: {text}")
         self._check(energy, acceptance)
-        return Measurement(energy, estimates, acceptance, variance)
+        return Measurement(energy, estimates, acceptance, variance, warned)
 
     def _check(self, energy: Estimate, acceptance: float) -> None:
         """Warn, once of each kind, about what casts doubt on the numbers."""

@@ -9,6 +9,7 @@ import pytest
 from montecarlo import (
     Accumulator,
     ChainTooShortWarning,
+    Estimate,
     autocorrelation,
     blocking,
     estimate,
@@ -164,3 +165,32 @@ def test_accumulated_blocking_continues_the_curve():
     assert level == 2
     np.testing.assert_array_equal(curve.size, whole.size[level:])
     np.testing.assert_allclose(curve.error, whole.error[level:], rtol=1e-10)
+
+
+# --- values that are all equal, which rounding shall not hide
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 1e8 / 3, -1e-300])
+@pytest.mark.parametrize("shape", [(1000,), (4, 1000), (40, 77)])
+def test_equal_values_have_no_autocorrelation_and_no_r_hat(value, shape):
+    values = np.full(shape, value)
+    assert math.isnan(integrated_autocorrelation_time(values))
+    assert math.isnan(split_r_hat(values))
+    assert math.isnan(split_r_hat(values, rank_normalized=True))
+    assert np.isnan(autocorrelation(values)).all()
+    assert (blocking(values).error == 0).all()
+    found = estimate(values)
+    assert (found.mean, found.error, found.variance) == (value, 0.0, 0.0)
+    assert math.isnan(found.tau)
+    assert math.isnan(found.r_hat)
+
+
+def test_chains_that_stand_still_apart_have_an_infinite_r_hat():
+    values = np.repeat([[0.1], [0.3], [0.7]], 1000, axis=1)
+    assert split_r_hat(values) == estimate(values, warn=False).r_hat == math.inf
+    assert "R-hat inf" in str(estimate(values, warn=False))
+
+
+@pytest.mark.parametrize(("r_hat", "text"), [(1.0, "1.000"), (1.2345, "1.234"), (13.87, "13.9"), (1.3e15, "1.3e+15")])
+def test_r_hat_is_shown_with_few_digits(r_hat, text):
+    assert f"R-hat {text}" in str(Estimate(1.0, 0.1, r_hat=r_hat))

@@ -127,6 +127,26 @@ def test_merge_of_equal_samples():
     assert str(merged) == "0.1 +- 0 [all 640 samples are equal]"
 
 
+def test_merge_of_chains_that_stand_still_apart_is_their_estimate():
+    zeros, ones = np.zeros(1000), np.ones(1000)
+    merged = merge([estimate(zeros), estimate(ones)])
+    expected = estimate([zeros, ones], warn=False)
+    assert str(merged).startswith("0.50 +- 0.87 ")
+    assert merged.r_hat == expected.r_hat == math.inf
+    for name in ("mean", "error", "tau", "n_eff", "variance", "dof"):
+        assert getattr(merged, name) == pytest.approx(getattr(expected, name), rel=1e-3)
+
+
+def test_merge_of_parts_that_disagree_has_the_error_of_their_spread():
+    """16 parts of 32 chains about 0.1, 0.2, ...: the error of independent parts of one step each."""
+    rng = np.random.default_rng(4)
+    parts = [rng.standard_normal((32, 100)) + 0.5 * k for k in range(16)]
+    merged = merge([estimate(part) for part in parts])
+    means = np.array([part.mean() for part in parts])
+    assert merged.error == pytest.approx(means.std(ddof=1) / 4 * student_factor(15), rel=1e-10)
+    assert merged.n_eff == pytest.approx(merged.variance * 16 / means.var(ddof=1), rel=1e-10)
+
+
 @pytest.mark.parametrize("parts", [[], [Estimate(1.0, 0.1)]])
 def test_merge_needs_numbers_of_samples(parts):
     with pytest.raises(ValueError, match="needs at least one estimate, each with its number of samples"):

@@ -68,6 +68,45 @@ def test_elements_that_never_vary_have_no_error():
     assert found.z(exact).tolist() == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("mean", [0.0, 1e8, -1e12])
+def test_a_variance_far_below_the_square_of_the_mean(mean):
+    """The same walks about another mean: variance and tau stay, up to the rounding of the values themselves."""
+    x = walks(16, 50, 3, seed=7, memory=0.0)
+    found, expected = Moments().update([x + mean]).estimate(), Moments().update([x]).estimate()
+    rounding = 1e-15 * max(1.0, abs(mean))
+    np.testing.assert_allclose(found.variance, expected.variance, rtol=1e-9 + 10 * rounding)
+    np.testing.assert_allclose(found.tau, expected.tau, rtol=1e-9 + 100 * rounding)
+    np.testing.assert_allclose(found.r_hat, expected.r_hat, rtol=1e-9 + 10 * rounding)
+    score = Moments().update([x + mean]).jackknife(lambda mean, variance: variance, variance=True)
+    np.testing.assert_allclose(score.mean, expected.variance, rtol=0.01)
+
+
+def test_chains_that_stand_still_apart():
+    x = np.repeat(np.arange(4.0)[:, None, None] * 0.1, 30, axis=1)
+    found = Moments().update([x]).estimate()
+    assert found.r_hat[0] == np.inf
+    assert found.n_eff[0] == pytest.approx(3, rel=0.01)  # three independent differences of four chains
+    assert np.isnan(Moments().update([x[:, :1]]).estimate().r_hat[0])  # one step of each tells nothing
+
+
+def test_a_value_that_is_no_number_has_no_error():
+    x = walks(4, 10, 2, seed=5)
+    x[2, 3, 1] = np.nan
+    found = Moments().update([x]).estimate()
+    assert np.isnan(found.error).tolist() == np.isnan(found.mean).tolist() == [False, True]
+
+
+def test_a_state_of_an_earlier_version_continues():
+    """It has the squares of all chains together, about 0, and no origin."""
+    x = walks(4, 20, 3, seed=3) + 2
+    first = x[:, :9]
+    state = {"n_steps": np.array(9), "sums": first.sum(axis=1), "squares": (first**2).sum(axis=(0, 1))}
+    found = Moments.from_state(state).update([x[:, 9:]]).estimate()
+    expected = Moments().update([x]).estimate()
+    for name in ("mean", "error", "variance", "tau", "r_hat"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-12)
+
+
 def test_errors_cover_the_truth_as_often_as_they_say():
     """300 seeds: |z| < 1 in 69 % of the cases, the coverage of Student's t with 15 degrees of freedom widened."""
     z = np.concatenate([Moments().update([walks(16, 30, 4, seed)]).estimate().z(0.0) for seed in range(300)])

@@ -135,7 +135,7 @@ def test_the_density_of_the_ground_state_of_a_trap():
 
 def test_the_virial_theorem_of_an_exact_state():
     vmc = trap(TRAP.omega / 2, n_chains=64)
-    virial = vmc.measure(64 * 100, {"virial": observables.virial(TRAP)}).observables["virial"]
+    virial = vmc.measure(64 * 400, {"virial": observables.virial(TRAP)}).observables["virial"]
     assert abs(virial.z(0.0)) < 3.3
 
 
@@ -162,6 +162,7 @@ def test_arrays_and_numbers_are_measured_together_and_continue_to_the_same_bits(
 
 def test_an_observable_of_ones_own():
     """A plain function of configurations, with an array for each."""
-    found = trap(TRAP.omega / 2, n_chains=64).measure(640, {"x": lambda x: x.reshape(len(x), -1)}).observables["x"]
+    measured = trap(TRAP.omega / 2, n_chains=64).measure(64 * 400, {"x": lambda x: x.reshape(len(x), -1)})
+    found = measured.observables["x"]
     assert found.shape == (4,)
     assert isinstance(found[0], nqs.Estimate)

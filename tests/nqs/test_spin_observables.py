@@ -131,6 +131,16 @@ def test_v_score_has_an_honest_error(dtype):
     assert abs(np.mean(np.abs(z) < 1) - 0.683) < 4 * np.sqrt(0.683 * 0.317 / 200)
 
 
+def test_a_tiny_v_score():
+    """Local energies E (1 + d) with a spread of d of 1e-7: V = N var(d), which is 1e-14 N."""
+    energies = -10.0 * (1 + 1e-7 * np.random.default_rng(6).standard_normal(32 * 500))
+    score = observables.VScore(6)
+    values = score(np.zeros((len(energies), 6)), energies).reshape(32, 500, 1, 2)
+    found = score.derived("V", Moments().update([values]))["V"]
+    assert found.mean == pytest.approx(6 * (energies / energies.mean()).var(), rel=1e-3)
+    assert abs(found.z(6e-14)) < 3.3
+
+
 def test_too_many_sites():
     large = nqs.TransverseFieldIsing(nqs.Chain(17))
     with pytest.raises(ValueError, match="expected at most 16 sites"):
