@@ -136,15 +136,13 @@ class Lattice:
     @cached_property
     def point_group(self) -> np.ndarray:
         """Permutations by rotations and reflections about one centre, the one with most of them; rows as above."""
-        groups = [self._about(centre) for centre in self._centres()]
+        groups = [self._about(np.array(centre)) for centre in dict.fromkeys(map(tuple, self._centres()))]
         return max(groups, key=len)
 
     @cached_property
     def symmetries(self) -> np.ndarray:
         """The space group: point group and translations together, each permutation once; the first is 1."""
-        products = self.translations[:, self.point_group].reshape(-1, self.n_sites)
-        _, first = np.unique(products, axis=0, return_index=True)
-        return products[np.sort(first)]
+        return space_group(self.translations, self.point_group)
 
     def _centres(self) -> Iterable[np.ndarray]:
         """Points that can be fixed by a rotation: corners, centres of cells and edges, sites, threefold points."""
@@ -164,18 +162,33 @@ class Lattice:
         return np.array(permutations)[np.sort(first)]
 
     def _image(self, rotation: np.ndarray, centre: np.ndarray) -> np.ndarray | None:
-        """Where each site goes; None unless the map leaves the sites and edges as they are."""
-        images = (self.positions - centre) @ rotation.T + centre
-        step = self.vectors * np.array(self.extent)[:, None]
-        turns = (images[:, None, :] - self.positions[None, :, :]) @ np.linalg.pinv(step)
-        closed = np.array(self.periodic)
-        turns[:, :, closed] -= np.round(turns[:, :, closed])
-        same = np.abs(turns @ step).max(axis=2) < TOLERANCE
-        if not (same.sum(axis=0) == 1).all() or not (same.sum(axis=1) == 1).all():
+        """Where each site goes; None unless the map leaves the sites and distances as they are."""
+        image = self._sites((self.positions - centre) @ rotation.T + centre)
+        if len(np.unique(image)) < self.n_sites or image.min() < 0:
             return None
-        image = np.argmax(same, axis=1)
         distances = self.distances
         return image if np.allclose(distances[np.ix_(image, image)], distances, atol=TOLERANCE) else None
+
+    def _sites(self, points: np.ndarray) -> np.ndarray:
+        """The site at each of the points, around the rings, shape (n_points,); -1 where there is none."""
+        found = np.full(len(points), -1)
+        closed, extent, n_basis = np.array(self.periodic), np.array(self.extent), len(self.basis)
+        strides = np.cumprod((1, *self.extent[:0:-1]))[::-1]
+        for b, offset in enumerate(self.basis):
+            exact = (points - offset) @ np.linalg.inv(self.vectors)
+            cells = np.round(exact).astype(np.int64)
+            there = np.abs((exact - cells) @ self.vectors).max(axis=1) < TOLERANCE
+            cells = np.where(closed, cells % extent, cells)
+            there &= ((cells >= 0) & (cells < extent)).all(axis=1)
+            found[there] = (cells @ strides * n_basis + b)[there]
+        return found
+
+
+def space_group(translations: np.ndarray, point_group: np.ndarray) -> np.ndarray:
+    """Every product of the two, once, in the order of translations; permutations in rows, of which the first is 1."""
+    products = translations[:, point_group].reshape(-1, translations.shape[1])
+    _, first = np.unique(products, axis=0, return_index=True)
+    return products[np.sort(first)]
 
 
 def orthogonal_maps(n_dims: int) -> list[np.ndarray]:

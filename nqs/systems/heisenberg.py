@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from montecarlo.lattices import Chain, Lattice
+from montecarlo.lattices import Chain, Lattice, space_group
 from nqs.exact.bethe_ansatz import heisenberg_ring
 from nqs.spins import ratio
 from nqs.systems.pauli_sum import PauliSum
@@ -17,6 +17,7 @@ class _Fields(NamedTuple):
     ising: np.ndarray  # (n_edges,): factor of s_i s_j
     exchange: np.ndarray  # (n_edges,): element between antiparallel spins and the same exchanged
     translations: np.ndarray
+    point_group: np.ndarray  # rotations and reflections, as permutations of the sites
     ring: float  # J of an isotropic chain that is closed, else 0
 
 
@@ -24,6 +25,10 @@ class ExchangeModel(SpinSystem, _Fields):
     """H = sum_<ij> ( ising_ij sigma^z_i sigma^z_j + exchange_ij (sigma^+_i sigma^-_j + sigma^-_i sigma^+_j) )."""
 
     __slots__ = ()
+
+    @property
+    def symmetries(self) -> np.ndarray:
+        return space_group(self.translations, self.point_group)
 
     @property
     def bonds(self) -> np.ndarray:
@@ -86,7 +91,8 @@ class Heisenberg(ExchangeModel):
         )
         closed = isinstance(lattice, Chain) and lattice.periodic[0] and lattice.n_sites > 2 and anisotropy == 1
         ising, exchange = np.full(len(edges), J * anisotropy / 4), J / 2 * signs
-        return cls._make((pair_flips(edges), ising, exchange, lattice.translations, J * closed))
+        permutations = lattice.translations, lattice.point_group
+        return cls._make((pair_flips(edges), ising, exchange, *permutations, J * closed))
 
 
 def exchange_signs(lattice: Lattice, edges: np.ndarray, marshall: bool) -> np.ndarray:

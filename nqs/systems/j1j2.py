@@ -33,4 +33,5 @@ class J1J2(ExchangeModel):
             lattice, edges, lattice.sublattices is not None and J1 > 0 if marshall is None else marshall
         )
         couplings = np.repeat([J1, J2], [len(near), len(far)])
-        return cls._make((pair_flips(edges), couplings / 4, couplings / 2 * signs, lattice.translations, 0.0))
+        permutations = lattice.translations, lattice.point_group
+        return cls._make((pair_flips(edges), couplings / 4, couplings / 2 * signs, *permutations, 0.0))

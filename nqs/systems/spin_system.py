@@ -38,6 +38,11 @@ class SpinSystem:
         return (self.n_sites,)
 
     @property
+    def symmetries(self) -> np.ndarray:
+        """The permutations of the sites that are known to leave H as it is, shape (n_symmetries, n_sites)."""
+        return self.translations
+
+    @property
     def bonds(self) -> np.ndarray:
         """The pairs of sites that the Hamiltonian joins, shape (n_bonds, 2)."""
         raise NotImplementedError

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from montecarlo.lattices import Chain, Lattice
+from montecarlo.lattices import Chain, Lattice, space_group
 from neural.jit import kernel
 from nqs.exact.free_fermions import transverse_field_chain
 from nqs.spins import multiply_flip_ratios
@@ -21,6 +21,7 @@ class _Fields(NamedTuple):
     h: float
     longitudinal: float
     translations: np.ndarray
+    point_group: np.ndarray  # rotations and reflections, as permutations of the sites
     kind: int
 
 
@@ -52,7 +53,11 @@ class TransverseFieldIsing(SpinSystem, _Fields):
         kind = NO_CHAIN
         if isinstance(lattice, Chain) and lattice.n_sites > 2:
             kind = RING if lattice.periodic[0] else OPEN_CHAIN
-        return cls._make((lattice.edges, *numbers, lattice.translations, kind))
+        return cls._make((lattice.edges, *numbers, lattice.translations, lattice.point_group, kind))
+
+    @property
+    def symmetries(self) -> np.ndarray:
+        return space_group(self.translations, self.point_group)
 
     @property
     def bonds(self) -> np.ndarray:
