@@ -56,18 +56,20 @@ class Constant:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """rate * decay^step, with 0 < decay <= 1."""
+    """rate * decay^step with 0 < decay <= 1, but no less than ``least``."""
 
     rate: float
     decay: float
+    least: float = 0.0
 
     def __post_init__(self) -> None:
         _check("rate", self.rate, 0)
+        _check("least", self.least, 0)
         if not 0 < self.decay <= 1:
             raise ValueError(f"expected 0 < decay <= 1, got {self.decay}")
 
     def __call__(self, step: int) -> float:
-        return self.rate * self.decay**step
+        return max(self.rate * self.decay**step, self.least)
 
 
 @dataclass(frozen=True)

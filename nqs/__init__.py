@@ -20,6 +20,7 @@ from nqs.systems import (
     SignProblemWarning,
     TransverseFieldIsing,
 )
+from nqs.training import default_optimizer
 from nqs.vmc import VMC
 from nqs.wavefunctions import (
     Backflow,
@@ -89,5 +90,6 @@ __all__ = [
     "Triangular",
     "VMCWarning",
     "WaveFunction",
+    "default_optimizer",
     "default_wavefunction",
 ]

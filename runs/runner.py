@@ -33,6 +33,7 @@ def start(experiment: Experiment, settings: Settings, path: Path, display: Displ
         if path.exists():
             _check_overwrite(path, settings.overwrite)
         run = _make(experiment, settings)
+        settings = getattr(run, "settings", settings)  # with what was chosen by the system
         config = settings.model_dump(mode="json")
         result = Result(experiment.name, config, settings.seed, exact=dict(run.exact))
         result.references = dict(getattr(run, "references", {}))

@@ -43,6 +43,12 @@ class SpinSystem:
         return self.translations
 
     @property
+    def time(self) -> float:
+        """The unit of steps in imaginary time: 1 / sum_t |c_t| of the Pauli strings of H, for each site."""
+        total = float(np.hypot(*self.hamiltonian.coefficients).sum())
+        return self.n_sites / total if total else 1.0
+
+    @property
     def bonds(self) -> np.ndarray:
         """The pairs of sites that the Hamiltonian joins, shape (n_bonds, 2)."""
         raise NotImplementedError

@@ -1,8 +1,9 @@
 """The typed configuration that every experiment shares, and its errors in the words of the command line."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -31,6 +32,10 @@ class Settings(BaseModel):
     out: Path | None = Field(default=None, description="result file; results/NAME.h5 if not given")
     overwrite: bool = Field(default=False, exclude=True, description="replace an existing result file")
     config: Path | None = Field(default=None, exclude=True, description="TOML file with fields; flags win over it")
+
+    def filled(self, values: Mapping[str, Any]) -> Self:
+        """The same settings, with these values of fields that are None."""
+        return self.model_copy(update={name: v for name, v in values.items() if getattr(self, name) is None})
 
     @model_validator(mode="wrap")
     @classmethod

@@ -1,6 +1,6 @@
 """Variational Monte Carlo of spins on a lattice, as an experiment: what the Ising and Heisenberg models share."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field
 
@@ -16,35 +16,87 @@ MOST_SITES = 20  # up to which a system without a closed form is diagonalised fo
 MOST_SHELLS = 20  # of which correlations are measured
 
 
+BY_SYSTEM = "chosen by the system if not given"
+
+
+def _before(value: Any) -> dict[str, Any]:
+    """What a field that was added meant before: the value for results that lack it."""
+    return {"json_schema_extra": {"before": value}}
+
+
 class SpinSettings(Settings):
     """Fields of every experiment with spins."""
 
     open_ends: bool = Field(default=False, description="open boundaries instead of periodic ones")
     wavefunction: Literal["rbm", "symmetric-rbm"] = Field(
-        default="rbm", description="the trial state; symmetric-rbm shares its weights"
+        default="symmetric-rbm", description="the trial state; symmetric-rbm shares its weights"
     )
     symmetry: Literal["translations", "all"] = Field(
-        default="translations", description="of the lattice, among which symmetric-rbm shares its weights"
+        default="all",
+        description="of the lattice, among which symmetric-rbm shares its weights",
+        **_before("translations"),
     )
-    alpha: int = Field(default=1, ge=1, le=1000, description="hidden units for each site, or filters")
-    dtype: Literal["real", "complex"] = Field(default="real", description="of the parameters; real ones are positive")
-    learning_rate: float = Field(
-        default=0.05, gt=0, le=100, allow_inf_nan=False, description="size of an optimizer step"
+    alpha: int | None = Field(
+        default=None, ge=1, le=1000, description=f"hidden units for each site, or filters; {BY_SYSTEM}"
     )
-    final_learning_rate: float = Field(
-        default=0.01, gt=0, le=100, allow_inf_nan=False, description="reached along half a cosine at the last step"
+    dtype: Literal["real", "complex"] | None = Field(
+        default=None, description=f"of the parameters; real ones are positive, frustration needs complex; {BY_SYSTEM}"
     )
-    shift: float = Field(default=1e-3, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric")
-    first_shift: float = Field(
-        default=1e-3, gt=0, allow_inf_nan=False, description="at the first step, from where it falls by 1 % a step"
+    learning_rate: float | None = Field(
+        default=None, gt=0, le=100, allow_inf_nan=False, description=f"size of an optimizer step; {BY_SYSTEM}"
     )
-    momentum: float = Field(default=0.0, ge=0, lt=1, description="of the direction (SPRING)")
-    n_steps: int = Field(default=300, ge=0, description="optimizer steps")
-    power: float = Field(default=2.0, gt=0, le=2, description="optimizer steps draw from |psi|^power, with weights")
+    final_learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=100,
+        allow_inf_nan=False,
+        description=f"reached along half a cosine at the last step; {BY_SYSTEM}",
+    )
+    shift: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description=f"added to the diagonal of the metric; {BY_SYSTEM}"
+    )
+    first_shift: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description=f"at the first step, from where it falls to shift; {BY_SYSTEM}",
+        **_before(1e-3),
+    )
+    shift_decay: float | None = Field(
+        default=None, gt=0, le=1, description=f"factor by which the shift falls in a step; {BY_SYSTEM}", **_before(0.99)
+    )
+    momentum: float | None = Field(
+        default=None, ge=0, lt=1, description=f"of the direction (SPRING); {BY_SYSTEM}", **_before(0.0)
+    )
+    n_steps: int = Field(default=600, ge=0, description="optimizer steps")
+    power: float | None = Field(
+        default=None,
+        gt=0,
+        le=2,
+        description=f"optimizer steps draw from |psi|^power, with weights; {BY_SYSTEM}",
+        **_before(2.0),
+    )
     n_samples: int = Field(default=1024, ge=1, description="samples for each optimizer step")
     n_chains: int = Field(default=256, ge=1, description="independent Markov chains")
     n_burn_in: int = Field(default=50, ge=1, description="sweeps before the first step")
     n_measure: int = Field(default=2**17, ge=1, description="samples of the final measurement")
+
+    def chosen(self, system: "SpinSystem") -> Self:
+        """The same settings, where those that were not given are chosen by the system.
+
+        The state is that of ``nqs.default_wavefunction``, the rates are those of ``nqs.default_optimizer``. Where the
+        ground state has signs, training draws from |psi|: configurations of the wrong sign are rare in |psi|^2.
+        """
+        from nqs.training import default_recipe
+        from nqs.wavefunctions.default import default_filters
+
+        recipe = default_recipe(system)._asdict()
+        if self.learning_rate:
+            recipe["final_learning_rate"] *= self.learning_rate / recipe["learning_rate"]
+        dtype = self.dtype or ("real" if system.stoquastic else "complex")
+        power = 2.0 if system.stoquastic or dtype == "real" else 1.0
+        alpha = 1 if self.wavefunction == "rbm" else default_filters(system)
+        return self.filled({**recipe, "dtype": dtype, "power": power, "alpha": alpha})
 
 
 class LengthSettings(SpinSettings):
@@ -81,19 +133,15 @@ def observables_of(lattice: "Lattice") -> dict[str, Any]:
 def spin_run(system: "SpinSystem", lattice: "Lattice", settings: Any, known: Reference | None = None) -> VariationalRun:
     """The run of these settings; ``known`` is the best energy of a site that was published, where none is exact."""
     import nqs  # imported here, so that `born run --help` need not wait for the compiler
-    from neural.optimizers import CosineDecay
+    from nqs.training import Recipe
 
-    rate = CosineDecay(settings.learning_rate, max(1, settings.n_steps - 1), settings.final_learning_rate)
-    optimizer = nqs.StochasticReconfiguration(
-        rate,
-        shift=lambda step: max(settings.first_shift * 0.99**step, settings.shift),
-        momentum=settings.momentum,
-    )
+    settings = settings.chosen(system)
+    recipe = Recipe._make(getattr(settings, name) for name in Recipe._fields)
     vmc = nqs.VMC(
         system,  # type: ignore[arg-type]
         _state(system, lattice, settings),
         nqs.SpinFlip() if system.magnetisation is None else nqs.SpinExchange(system),
-        optimizer,
+        recipe.optimizer(settings.n_steps),
         n_samples=settings.n_samples,
         n_chains=settings.n_chains,
         seed=settings.seed,

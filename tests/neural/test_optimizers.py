@@ -182,6 +182,7 @@ def test_update_leaves_its_arguments_alone(optimizer):
         (lambda: AdamW(0.1, weight_decay=-1.0), "weight_decay"),
         (lambda: Adam(0.1).init(0), "at least one parameter"),
         (lambda: Constant(math.inf), "rate"),
+        (lambda: ExponentialDecay(0.1, 0.5, -1.0), "least"),
         (lambda: ExponentialDecay(0.1, 1.5), "decay"),
         (lambda: CosineDecay(0.1, 0), "n_steps"),
         (lambda: WarmUp(-0.1, 5), "schedule"),

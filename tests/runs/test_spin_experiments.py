@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from sameness import differences
 
+import nqs
+import nqs.training
 from neural.jit import COMPILED
 from runs import runner
 from runs.experiments import find
@@ -91,3 +93,35 @@ def test_published_energies_stand_beside_where_no_exact_one_is_known(name, setti
     run: Any = experiment.start(experiment.settings(**{**SMALL, **settings}))
     assert run.exact.keys() == ({"energy"} if settings["length"] == 2 else set())
     assert [each.value for each in run.references.values()] == pytest.approx([] if energy is None else [energy])
+
+
+def test_defaults_are_those_of_the_plain_call_and_are_stored_as_numbers(tmp_path):
+    """The state, the rates and what is drawn from follow from the system; flags win over them."""
+    result = start("heisenberg-chain", tmp_path / "ring.h5", Display(), length=6, J=2.0, momentum=0.5)
+    ring = nqs.Heisenberg(nqs.Chain(6), J=2.0)
+    expected = nqs.training.default_recipe(ring)._replace(momentum=0.5)._asdict()
+    assert {name: result.config[name] for name in expected} == expected
+    chosen = {"alpha": 6, "dtype": "real", "power": 2.0, "symmetry": "all"}
+    assert {name: result.config[name] for name in chosen} == chosen
+    run: Any = find("heisenberg-chain").start(find("heisenberg-chain").settings(**{**SMALL, "length": 6, "seed": 4}))
+    own = nqs.default_wavefunction(nqs.Heisenberg(nqs.Chain(6)), seed=4)
+    np.testing.assert_array_equal(run.vmc.psi.parameters, own.parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "chosen"),
+    [
+        ("j1j2-square", {}, {"dtype": "complex", "power": 1.0, "alpha": 6}),
+        ("j1j2-square", {"J2": 0.0}, {"dtype": "real", "power": 2.0, "alpha": 6}),
+        ("j1j2-square", {"dtype": "real"}, {"dtype": "real", "power": 2.0}),
+        ("ising-chain", {"h": -1.0}, {"dtype": "complex", "power": 1.0}),
+        ("ising-chain", {"wavefunction": "rbm"}, {"alpha": 1}),
+        ("heisenberg-chain", {"length": 12, "open_ends": True}, {"alpha": 12}),
+        ("ising-chain", {"learning_rate": 1.0}, {"learning_rate": 1.0, "final_learning_rate": 0.05}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::nqs.SignProblemWarning")
+def test_what_is_chosen_follows_the_system_and_what_was_given(name, settings, chosen):
+    experiment = find(name)
+    run: Any = experiment.start(experiment.settings(**{**SMALL, "length": 4, **settings}))
+    assert {field: getattr(run.settings, field) for field in chosen} == pytest.approx(chosen)
