@@ -1,7 +1,8 @@
 """``python tests/verify [NAME ...]``: run the accuracy checks and print what was measured beside the references.
 
-Every file ``cases_*.py`` in this directory is imported; a name selects the checks that contain it. The exit status is
-0 if every row passes, 1 if not, 2 for a name that matches nothing.
+Every file ``cases_*.py`` in this directory is imported; a name selects the checks that contain it, ``long`` those that
+do not run without being asked for. The exit status is 0 if every row passes, 1 if not, 2 for a name that matches
+nothing.
 """
 
 import importlib
@@ -9,23 +10,29 @@ import sys
 import time
 from pathlib import Path
 
-from registry import CASES, Row
+from registry import CASES, LONG, Row
 
 
 def main(words: list[str]) -> int:
     for path in sorted(Path(__file__).parent.glob("cases_*.py")):
         importlib.import_module(path.stem)
-    unknown = [word for word in words if not any(word in name for name in CASES)]
+    unknown = [word for word in words if word != "long" and not any(word in name for name in CASES)]
     if unknown:
         print(f"no check is named {', '.join(unknown)}; known: {', '.join(CASES)}", file=sys.stderr)
         return 2
-    chosen = {name: check for name, check in CASES.items() if not words or any(word in name for word in words)}
+    chosen = {name: check for name, check in CASES.items() if _is_chosen(name, words)}
     failed = [name for name, check in chosen.items() if not run(name, check)]
     print(
         f"\n{len(chosen) - len(failed)} of {len(chosen)} checks passed"
         + "".join(f"\nfailed: {name}" for name in failed)
     )
     return 1 if failed else 0
+
+
+def _is_chosen(name: str, words: list[str]) -> bool:
+    if not words:
+        return name not in LONG
+    return any(word in name for word in words) or ("long" in words and name in LONG)
 
 
 def run(name: str, check) -> bool:

@@ -40,12 +40,16 @@ class Row(NamedTuple):
 
 Case = Callable[[], Iterable[Row]]
 CASES: dict[str, Case] = {}
+LONG: set[str] = set()
+"""Names of the checks that run only where they, or "long", are asked for."""
 
 
-def case(function: Case) -> Case:
+def case(function: Case, *, name: str = "", long: bool = False) -> Case:
     """Register a check under its name. Its docstring's first line is shown above its rows."""
-    name = function.__name__.replace("_", "-")
+    name = name or function.__name__.replace("_", "-")
     if name in CASES:
         raise ValueError(f"expected one check named {name!r}, found two")
     CASES[name] = function
+    if long:
+        LONG.add(name)
     return function
