@@ -6,17 +6,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .errors import BornError, UsageError, nearest
+from .errors import BornError, UsageError, nearest, printable
+from .streams import discard_output, keep_streams_open, say
 
 USAGE = """usage: born COMMAND ...
 
   born list                          the experiments and the lessons
   born run NAME [--field value ...]  run one; `born run NAME --help` lists its fields
-  born resume FILE                   continue a run that was stopped or killed
+  born resume FILE [--field value]   continue a run that was stopped or killed; rates and lengths may change
   born show FILE                     its results on a few lines
   born plot FILE [PICTURE]           its curves, as FILE.png if not told otherwise
   born report FILE [TEXT]            everything about it, as Markdown
 
+plot and report keep a file that exists unless told --overwrite, and a result always.
 Exit status: 0 done, 1 the run failed, 2 the command, a value or a file cannot be used, 130 stopped by Ctrl-C.
 """
 STOPPED = 130
@@ -25,16 +27,21 @@ STOPPED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    keep_streams_open()
     try:
-        return _dispatch(words)
+        status = _dispatch(words)
+        sys.stdout.flush()
+        return status
     except BornError as error:
-        print(f"born: {error}", file=sys.stderr)
+        say("born: " + "\n".join(map(printable, str(error).splitlines())))
         return error.status
     except KeyboardInterrupt:
-        print("born: stopped at once; what was saved last is intact", file=sys.stderr)
+        say("born: stopped at once; what was saved last is intact")
         return STOPPED
-    except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        discard_output()
+        if not isinstance(error, BrokenPipeError):
+            say(f"born: {printable(str(error.filename or 'the output'))}: {error.strerror}")
         return 1
 
 
@@ -44,7 +51,7 @@ def _dispatch(words: list[str]) -> int:
         return 0 if words else 2
     if words[0] not in COMMANDS:
         raise UsageError(f"unknown command {words[0]!r}: {nearest(words[0], COMMANDS)}")
-    if words[0] != "run" and {"-h", "--help"} & set(words[1:]):
+    if words[0] not in ("run", "resume") and {"-h", "--help"} & set(words[1:]):
         print(USAGE, end="")
         return 0
     return COMMANDS[words[0]](words[1:])
@@ -82,67 +89,83 @@ def _resume(words: list[str]) -> int:
     from .progress import display_for
     from .runner import resume
 
-    (path,) = _files(words, "resume", 1, 1)
-    return _conclude(resume(path, display_for(sys.stdout)), path)
+    (path,) = _files(words[:1], "resume", 1, 1)
+    return _conclude(resume(path, display_for(sys.stdout), words[1:]), path)
 
 
 def _conclude(result: Any, path: Path) -> int:
+    """Say how a run ended; that nobody reads it is no failure of the run."""
     from .report import summary
 
-    print(summary(result))
-    if result.status != "interrupted":
-        print(f"saved in {path}")
-        return 0
-    print(f"stopped after step {result.n_steps} and saved; continue with: born resume {path}")
-    return STOPPED
+    is_done = result.status != "interrupted"
+    end = "saved in" if is_done else f"stopped after step {result.n_steps} and saved; continue with: born resume"
+    try:
+        print(f"{summary(result)}\n{end} {path}", flush=True)
+    except OSError:
+        discard_output()
+    return 0 if is_done else STOPPED
 
 
 def _show(words: list[str]) -> int:
     from .lock import is_locked
-    from .reading import open_result
+    from .reading import makes_sense, open_result
     from .report import summary
 
     (path,) = _files(words, "show", 1, 1)
     result = open_result(path)
-    print(summary(result))
+    with makes_sense(path):
+        text = summary(result)
+    print(text)
     if result.status != "finished" and not is_locked(path):
         print(f"not finished, and no process is at it: continue with: born resume {path}")
     return 0
 
 
 def _plot(words: list[str]) -> int:
-    from .reading import open_result
+    from .reading import makes_sense, open_result
 
+    words, overwrite = _without_overwrite(words)
     path, *rest = _files(words, "plot", 1, 2)
     result = open_result(path)
+    os.environ.pop("MPLBACKEND", None)  # of a notebook, which may not be there; pictures need none
     from .plots import save_picture
 
-    picture = save_picture(result, rest[0] if rest else path.with_suffix(".png"))
+    with makes_sense(path):
+        picture = save_picture(result, rest[0] if rest else path.with_suffix(".png"), overwrite)
     print(f"drawn in {picture}")
     return 0
 
 
 def _report(words: list[str]) -> int:
-    from .reading import open_result
+    from .outputs import write_output
+    from .reading import makes_sense, open_result
     from .report import report
-    from .store import write_text
 
+    words, overwrite = _without_overwrite(words)
     path, *rest = _files(words, "report", 1, 2)
-    text = report(open_result(path))
+    result = open_result(path)
+    with makes_sense(path):
+        text = report(result)
     if rest:
-        write_text(rest[0], text)
+        write_output(rest[0], text.encode(), overwrite)
     else:
         print(text, end="")
     return 0
+
+
+def _without_overwrite(words: list[str]) -> tuple[list[str], bool]:
+    return [word for word in words if word != "--overwrite"], "--overwrite" in words
 
 
 def _files(words: list[str], command: str, least: int, most: int) -> list[Path]:
     wrong = [word for word in words if word.startswith("-")]
     if wrong or not least <= len(words) <= most:
         found = " ".join(words) or "nothing"
-        raise UsageError(f"born {command}: expected {least} to {most} files, found {found}; see born --help")
+        raise UsageError(f"born {command}: expected {_NUMBERS[least, most]}, found {found}; see born --help")
     return [Path(word) for word in words]
 
+
+_NUMBERS = {(0, 0): "no file", (1, 1): "one file", (1, 2): "one or two files"}
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "list": _list,

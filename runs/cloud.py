@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .result import Profile, Result
-from .style import COLOURS, GREY
+from .style import COLOURS, GREY, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ def draw_pairs(result: Result, axes: "Axes") -> None:
 
 def _starting_with(result: Result, prefix: str) -> dict[str, Profile]:
     chosen = {name: each for name, each in result.profiles.items() if name.startswith(prefix)}
-    return {name.removeprefix(prefix).strip("_") or "all": each for name, each in chosen.items()}
+    return {plain(name.removeprefix(prefix).strip("_")) or "all": each for name, each in chosen.items()}
 
 
 def _draw_curves(axes: "Axes", profiles: dict[str, Profile]) -> None:

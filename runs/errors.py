@@ -37,3 +37,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     matches = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {matches[0]!r}?" if matches else f"known: {', '.join(known)}"
+
+
+def printable(text: str) -> str:
+    """One line without control characters, which could command a terminal: each is shown by its code instead."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def shortened(text: str, length: int = 200) -> str:
+    """The beginning of a text that may be long."""
+    return text if len(text) <= length else f"{text[:length]}..."

@@ -3,7 +3,7 @@
 A tree is a ``dict`` from names to trees, numeric arrays, strings, integers, floats and booleans. Nothing is ever
 pickled. Reading accepts what writing produces and refuses the rest: links that leave the file, references,
 compressed or external storage, data sets that claim more bytes than the file holds, groups that contain
-themselves.
+themselves. All that is read from one file is counted in a ``Budget``: together, too, it is never more than the file.
 """
 
 import math
@@ -17,9 +17,33 @@ from .errors import ResultError
 
 NUMERIC = "biufc"  # dtype kinds: boolean, integers, floats, complex
 MAX_DEPTH = 16
+MOST_OBJECTS = 20_000  # groups and data sets in one file, each of which takes a fraction of a millisecond
 MAX_ATTRIBUTE = 2**20
 INT64 = range(-(2**63), 2**63)
 DIMENSION = "This is a netCDF dimension but not a netCDF variable."
+
+
+class Budget:
+    """What one file may still give: a number of bytes, in a number of groups and data sets.
+
+    Many links to one data set, or many that share their storage, claim more than the file holds: ``ResultError``.
+    """
+
+    def __init__(self, n_bytes: int, n_objects: int = MOST_OBJECTS) -> None:
+        self.n_bytes, self.n_objects = n_bytes, n_objects
+
+    def open(self, group: h5py.Group) -> h5py.Group:
+        """Count the members of a group before they are looked at."""
+        self.n_objects -= len(group)
+        if self.n_objects < 0:
+            raise ResultError(f"{group.name}: expected at most {MOST_OBJECTS} groups and data sets in a file")
+        return group
+
+    def take(self, name: str, n_bytes: int) -> None:
+        """Count the bytes of a data set before memory is taken for them."""
+        self.n_bytes -= n_bytes
+        if self.n_bytes < 0:
+            raise ResultError(f"{name}: expected no more data than the file has bytes, found the same bytes again")
 
 
 def write_tree(group: h5py.Group, tree: dict[str, Any]) -> None:
@@ -56,20 +80,21 @@ def write_attribute(node: h5py.Group | h5py.Dataset, name: str, value: Any) -> N
     node.attrs[name] = text(value) if isinstance(value, str) else value
 
 
-def read_tree(group: h5py.Group) -> dict[str, Any]:
+def read_tree(group: h5py.Group, budget: Budget | None = None) -> dict[str, Any]:
     """The tree in a group: arrays as written, scalars as Python numbers and strings."""
-    return _read_tree(group, set(), 0)
+    return _read_tree(group, budget or Budget(group.file.id.get_filesize()), set(), 0)
 
 
-def _read_tree(group: h5py.Group, seen: set[int], depth: int) -> dict[str, Any]:
+def _read_tree(group: h5py.Group, budget: Budget, seen: set[int], depth: int) -> dict[str, Any]:
     address = h5py.h5o.get_info(group.id).addr
     if address in seen or depth > MAX_DEPTH:
         raise ResultError(f"{group.name}: expected a tree of groups, found one that contains itself or is too deep")
     seen.add(address)
     tree = {}
-    for name in map(str, group):
+    for name in map(str, budget.open(group)):
         leaf = child(group, name)
-        tree[name] = _read_tree(leaf, seen, depth + 1) if isinstance(leaf, h5py.Group) else read_dataset(leaf)
+        is_group = isinstance(leaf, h5py.Group)
+        tree[name] = _read_tree(leaf, budget, seen, depth + 1) if is_group else read_dataset(leaf, budget)
     return tree
 
 
@@ -88,12 +113,12 @@ def child(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
     return found
 
 
-def read_dataset(dataset: h5py.Dataset) -> Any:
+def read_dataset(dataset: h5py.Dataset, budget: Budget) -> Any:
     """The numbers or the string in a data set, whose claimed size is checked before memory is taken."""
     string = _is_string(dataset.id.get_type())
     if not string and dataset.dtype.kind not in NUMERIC:
         raise ResultError(f"{dataset.name}: expected numbers or a string of fixed length, found {dataset.dtype}")
-    _check_storage(dataset)
+    budget.take(str(dataset.name), _checked_size(dataset))
     if string:
         return _read_string(dataset)
     array = dataset[()]
@@ -104,16 +129,18 @@ def _is_string(h5type: Any) -> bool:
     return isinstance(h5type, h5py.h5t.TypeStringID) and not h5type.is_variable_str()
 
 
-def _check_storage(dataset: h5py.Dataset) -> None:
+def _checked_size(dataset: h5py.Dataset) -> int:
+    """The bytes that a data set needs in memory, which are no more than it has in the file."""
     properties = dataset.id.get_create_plist()
     if dataset.is_virtual or properties.get_external_count() or properties.get_nfilters():
         raise ResultError(f"{dataset.name}: expected plain storage, found compressed, virtual or external data")
     if dataset.shape is None:
         raise ResultError(f"{dataset.name}: expected data, found an empty data set")
-    claimed = math.prod(dataset.shape) * dataset.id.get_type().get_size()
+    claimed = math.prod(dataset.shape) * max(dataset.id.get_type().get_size(), dataset.dtype.itemsize)
     stored = dataset.id.get_storage_size()
     if claimed > stored:
         raise ResultError(f"{dataset.name}: shape {dataset.shape} claims {claimed} bytes, the file holds {stored}")
+    return claimed
 
 
 def _read_string(dataset: h5py.Dataset) -> Any:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .errors import ResultError
 from .experiments.spin_lattice import lattice_of
 from .style import BLUE, COLOURS, GREEN, GREY, ORANGE
 
@@ -124,8 +125,11 @@ def draw_structure_factor(axes: "Axes", values: np.ndarray) -> None:
 
 
 def _lattice(result: "Result") -> "Lattice":
-    config = result.config
-    return lattice_of(result.experiment.rpartition("-")[2], config["length"], config["open_ends"])
+    config, shape = result.config, result.experiment.rpartition("-")[2]
+    n_sites = config["length"] ** (2 if shape == "square" else 1)
+    if n_sites != (found := result.samples["configurations"].shape[1]):
+        raise ResultError(f"expected configurations of {n_sites} sites, found {found}")
+    return lattice_of(shape, config["length"], config["open_ends"])
 
 
 def _draw_lattice(result: "Result", axes: "Axes") -> None:

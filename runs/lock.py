@@ -20,19 +20,23 @@ def only_writer(path: Path) -> Iterator[None]:
 
     The lock belongs to the open file, so the kernel drops it with the process: a killed run blocks nobody.
     """
+    made = [each for each in path.parents if not each.exists()]
     descriptor = _acquire(path)
     try:
         yield
     finally:
         lock_name(path).unlink(missing_ok=True)  # while it is held: nobody can wait on the name that vanishes
         os.close(descriptor)
+        for directory in made:  # of a run that was refused before it wrote anything
+            with contextlib.suppress(OSError):
+                directory.rmdir()
 
 
 def _acquire(path: Path) -> int:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(lock_name(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(lock_name(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise RunFailed(f"cannot write {path}: {error.strerror}") from None
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .analysis import comparisons
-from .style import BLUE, COLOURS, GREY, ORANGE
+from .style import BLUE, COLOURS, GREY, ORANGE, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .result import Result
 
 NOT_CURVES = {"wall_time", "updates", "learning_rate", "gradient_norm", "surrogate"}
+MOST_ROWS = 60  # measurements beside their exact values
 BETWEEN = "#c9d3da"  # the colour between the images of a grid
 
 
@@ -28,7 +29,7 @@ def draw_training(result: "Result", figure: "Figure") -> None:
     configurations = result.samples["configurations"]
     draw_grid(configurations.reshape(len(configurations), *shape_of(result, configurations)), middle)
     draw_differences(result, right)
-    figure.suptitle(result.experiment, fontsize=12)
+    figure.suptitle(plain(result.experiment), fontsize=12)
 
 
 def shape_of(result: "Result", rows: np.ndarray) -> tuple[int, int]:
@@ -42,7 +43,7 @@ def draw_curves(result: "Result", axes: "Axes", names: tuple[str, ...] = ()) -> 
     chosen = names or tuple(name for name in result.trace if name not in NOT_CURVES)
     updates = result.trace.get("updates", np.arange(1, result.n_steps + 1))
     for name, colour in zip(chosen, COLOURS * (1 + len(chosen) // len(COLOURS))):
-        axes.plot(updates, result.trace[name], color=colour, linewidth=1.2, label=name.replace("_", " "))
+        axes.plot(updates, result.trace[name], color=colour, linewidth=1.2, label=plain(name.replace("_", " ")))
         if name in result.exact:
             axes.axhline(result.exact[name], color=colour, linewidth=1, linestyle="--")
     axes.set(xlabel="updates", title="Training")
@@ -69,12 +70,12 @@ def draw_grid(images: np.ndarray, axes: "Axes", columns: int = 8, most: int = 64
 
 def draw_differences(result: "Result", axes: "Axes") -> None:
     """Measured less exact values in standard errors, with the band of two."""
-    rows = [row for row in comparisons(result) if np.isfinite(row.sigmas)]
+    rows = [row for row in comparisons(result) if np.isfinite(row.sigmas)][:MOST_ROWS]
     at = np.arange(len(rows))
     axes.axvspan(-2, 2, color=GREY, alpha=0.15, linewidth=0)
     axes.axvline(0, color=ORANGE, linewidth=1, linestyle="--")
     axes.plot([row.sigmas for row in rows], at, "o", color=BLUE)
-    axes.set_yticks(at, [row.name.replace("_", " ") for row in rows])
+    axes.set_yticks(at, [plain(row.name.replace("_", " ")) for row in rows])
     axes.margins(y=0.2)
     axes.invert_yaxis()
     axes.set(xlabel="standard errors from the exact value", title="Measured")

@@ -1,5 +1,7 @@
 """Pictures of a result: every function takes a ``Result`` and draws on axes, ``overview`` puts them together."""
 
+import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,12 @@ from matplotlib.figure import Figure
 
 from .analysis import blocking_curve, smoothed
 from .cloud import CLOUD
-from .errors import ResultError, RunFailed, UsageError
+from .errors import ResultError, UsageError
 from .experiments import find
 from .lattice_plot import SPINS
+from .outputs import write_output
 from .result import Result
-from .style import BLUE, COLOURS, GREY, ORANGE, STYLE, tidy
+from .style import BLUE, COLOURS, GREY, ORANGE, STYLE, plain, tidy
 
 
 def overview(result: Result) -> Figure:
@@ -44,36 +47,44 @@ def overview(result: Result) -> Figure:
 def picture(result: Result) -> Figure:
     """The picture of a lesson as the lesson draws it, and ``overview`` for everything else."""
     try:
-        draw = find(result.experiment).draw
+        experiment = find(result.experiment)
     except UsageError:  # a result of an experiment that is not known here
-        draw = None
-    if draw is None:
+        return overview(result)
+    experiment.settings.stored(result.config)  # which sizes are taken from
+    if experiment.draw is None:
         return overview(result)
     if result.status != "finished":
         raise ResultError(f"expected a finished {result.experiment} to draw, found the status {result.status!r}")
     figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)
-    draw(result, figure)
+    experiment.draw(result, figure)
     for axes in figure.axes:
         if axes.axison and axes.get_label() != "<colorbar>":
             tidy(axes)
     return figure
 
 
-def save_picture(result: Result, path: Path) -> Path:
-    """Draw ``picture`` into a file whose suffix names the format. Raises ``RunFailed`` if it cannot be written."""
-    figure = picture(result)
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise RunFailed(f"cannot draw {path}: {error}") from None
+def save_picture(result: Result, path: Path, overwrite: bool = False) -> Path:
+    """Draw ``picture`` into a file whose suffix names the format.
+
+    Raises ``RunFailed`` if it cannot be written, ``UsageError`` for another suffix, or for the name of a result or of
+    another file that exists, which ``overwrite`` replaces.
+    """
+    kind, contents = path.suffix.removeprefix(".") or "png", io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of fonts and layouts
+        figure = picture(result)
+        if kind not in figure.canvas.get_supported_filetypes():
+            raise UsageError(f"cannot draw {path}: expected a name that ends with .png, .svg or .pdf, found .{kind}")
+        figure.savefig(contents, dpi=120, format=kind)
+    write_output(path, contents.getvalue(), overwrite)
     return path
 
 
 def _title(result: Result) -> str:
     config = result.config
     words = [f"{config[key]} {label}" for key, label in _TITLE.items() if key in config]
-    return "   ".join([result.experiment, *words])
+    return plain("   ".join([result.experiment, *words]))
 
 
 _TITLE = {"wavefunction": "wave function", "n_particles": "particles", "n_dims": "dimensions"}
@@ -86,7 +97,7 @@ def _steps(result: Result) -> np.ndarray:
 def draw_energy(result: Result, axes: Axes) -> None:
     """The energy of every step with its error band, the exact value and the final measurement."""
     axes.set(xlabel="step", ylabel="energy", title="Energy")
-    if "energy" in result.trace:
+    if {"energy", "energy_error"} <= result.trace.keys():
         energy, error = result.trace["energy"], result.trace["energy_error"]
         axes.fill_between(_steps(result), energy - error, energy + error, color=BLUE, alpha=0.25, linewidth=0)
         axes.plot(_steps(result), energy, label="training, one standard error", **STYLE)
@@ -95,7 +106,7 @@ def draw_energy(result: Result, axes: Axes) -> None:
         exact = result.exact["energy"]
         axes.axhline(exact, color=ORANGE, linewidth=1.2, linestyle="--", label=f"exact {exact:.8g}")
     for (name, reference), colour in zip(result.references.items(), COLOURS[2:]):
-        label = f"{name} {reference.value:.8g}"
+        label = plain(f"{name} {reference.value:.8g}")
         axes.axhline(reference.value, color=colour, linewidth=1.2, linestyle=":", label=label)
     if "energy" in result.measurement:
         estimate = result.energy
@@ -111,8 +122,10 @@ def draw_energy(result: Result, axes: Axes) -> None:
 def _focus(axes: Axes, energy: np.ndarray, result: Result) -> None:
     """Limits that show the later steps well; the steep beginning may leave the picture."""
     later = energy[len(energy) // 10 :]
-    values = [later.min(), later.max(), *([result.exact["energy"]] if "energy" in result.exact else [])]
-    low, high = min(values), max(values)
+    values = np.array([*later, *([result.exact["energy"]] if "energy" in result.exact else [])])
+    if not (finite := np.isfinite(values)).any():
+        return
+    low, high = values[finite].min(), values[finite].max()
     margin = 0.15 * (high - low) or 1e-6
     axes.set_ylim(low - margin, high + 3 * margin)  # with room for the legend
 

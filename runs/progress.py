@@ -2,8 +2,10 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
+from .errors import printable
 from .experiments.experiment import Progress
 
 N_LINES = 20  # plain lines for each phase
@@ -79,7 +81,7 @@ class Lines(Display):
         return f"  {clock(seconds)} left"
 
     def warn(self, message: str) -> None:
-        print(f"warning: {message}", file=sys.stderr, flush=True)
+        print(f"warning: {printable(message)}", file=sys.stderr, flush=True)
 
     def compiling(self) -> None:
         print(COMPILING, flush=True)
@@ -114,12 +116,47 @@ class Bar(Display):
         self.bars.update(self.task, completed=progress.done, total=progress.total, count=count, numbers=numbers)
 
     def warn(self, message: str) -> None:
-        self.bars.console.print(f"[yellow]warning:[/yellow] {message}", highlight=False)
+        from rich.markup import escape
+
+        self.bars.console.print(f"[yellow]warning:[/yellow] {escape(printable(message))}", highlight=False)
 
     def compiling(self) -> None:
         self.bars.update(self.task, numbers=COMPILING)
 
 
+class Steady(Display):
+    """Another display until that fails, for want of a reader or of space; then nothing: the run goes on."""
+
+    def __init__(self, display: Display) -> None:
+        self.display, self.works = display, True
+
+    def __enter__(self) -> Self:
+        self._try(self.display.__enter__)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._try(self.display.__exit__, *exception)
+
+    def phase(self, name: str) -> None:
+        self._try(self.display.phase, name)
+
+    def advance(self, progress: Progress) -> None:
+        self._try(self.display.advance, progress)
+
+    def warn(self, message: str) -> None:
+        self._try(self.display.warn, message)
+
+    def compiling(self) -> None:
+        self._try(self.display.compiling)
+
+    def _try(self, show: Callable[..., object], *what: object) -> None:
+        if self.works:
+            try:
+                show(*what)
+            except (OSError, ValueError, SystemExit):  # rich ends the process for a reader that went away
+                self.works = False
+
+
 def display_for(stream: Any) -> Display:
     """A bar if ``stream`` is a terminal, plain lines if not."""
-    return Bar() if stream.isatty() else Lines()
+    return Steady(Bar() if stream.isatty() else Lines())

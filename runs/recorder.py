@@ -23,6 +23,11 @@ class Recorder:
         self._saved_at = time.perf_counter()
         self._cost = 0.0
 
+    @property
+    def n_steps(self) -> int:
+        """Rows so far."""
+        return len(next(iter(self.columns.values()), ()))
+
     def append(self, numbers: Mapping[str, float]) -> None:
         """Add one row to the trace. Raises ``ValueError`` when its names differ from those of the first row."""
         row = {**numbers, "wall_time": time.perf_counter() - self._origin}
@@ -32,6 +37,11 @@ class Recorder:
             raise ValueError(f"expected the columns {', '.join(self.columns)}, found {', '.join(row)}")
         for name, value in row.items():
             self.columns[name].append(float(value))
+
+    def rewind(self) -> None:
+        """Forget the rows that lie after the last saved state: the run continues from there."""
+        step = 0 if self.result.state is None else self.result.state["step"]
+        self.columns = {name: column[:step] for name, column in self.columns.items()}
 
     def due(self) -> bool:
         """Whether it is time to save: after ``seconds``, or later where saving takes long; always for 0 seconds."""

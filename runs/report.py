@@ -5,34 +5,49 @@ from collections.abc import Iterable
 from montecarlo.estimates import Estimate
 
 from .analysis import comparisons
+from .errors import printable, shortened
 from .progress import clock
-from .result import Result
+from .result import Change, Result
+
+MARKDOWN = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", **{mark: "\\" + mark for mark in "\\`|[*~"}}
+)  # what would be a link, code, a picture, HTML or another cell
 
 
 def summary(result: Result) -> str:
-    """What a reader wants to know first."""
-    lines = [f"{result.experiment}: {result.status} after {result.n_steps} steps"]
+    """What a reader wants to know first, in lines that hold no control characters."""
+    return "\n".join(map(printable, _summary(result)))
+
+
+def _summary(result: Result) -> Iterable[str]:
+    yield f"{result.experiment}: {result.status} after {result.n_steps} steps"
+    yield from map(described, result.changes)
     if result.failure:
-        lines.append(f"failed: {result.failure}")
+        yield f"failed: {result.failure}"
     if not result.measurement:
-        lines.extend(_last_row(result))
+        yield from _last_row(result)
     compared = {row.name: row for row in comparisons(result)}
     width = max([15, *map(len, [*result.measurement, *result.profiles])]) + 1
     for name, measurement in result.measurement.items():
-        lines.append(f"{_label(name):{width}}{_value(measurement.estimate)} {measurement.unit}".rstrip())
+        yield f"{_label(name):{width}}{_value(measurement.estimate)} {measurement.unit}".rstrip()
         if name in compared:
             row = compared[name]
             sigmas = f", {row.sigmas:+.1f} sigma" if row.error else ""
-            lines.append(f"{'  exact':{width}}{row.exact:.10g}   difference {row.difference:+.2g}{sigmas}")
+            yield f"{'  exact':{width}}{row.exact:.10g}   difference {row.difference:+.2g}{sigmas}"
         if name == "energy":
-            lines.extend(_references(result, width))
+            yield from _references(result, width)
         bounds = {"  at least": measurement.least, "  at most": measurement.most}
-        lines.extend(f"{word:{width}}{bound:.10g}" for word, bound in bounds.items() if bound is not None)
+        yield from (f"{word:{width}}{bound:.10g}" for word, bound in bounds.items() if bound is not None)
     for name, profile in result.profiles.items():
-        lines.append(f"{_label(name):{width}}{profile.estimates} {profile.unit}".rstrip())
-    lines.extend(result.notes)
-    lines.extend(f"warning: {text}" for text in result.warnings)
-    return "\n".join(lines)
+        yield f"{_label(name):{width}}{profile.estimates} {profile.unit}".rstrip()
+    yield from result.notes
+    yield from (f"warning: {text}" for text in result.warnings)
+
+
+def described(change: Change) -> str:
+    """``from step 121: learning_rate 0.01 (before: 0.05)``."""
+    fields = (f"{name} {after} (before: {before})" for name, (before, after) in change.fields.items())
+    return f"from step {change.step + 1}: {', '.join(fields)}"
 
 
 def _references(result: Result, width: int) -> Iterable[str]:
@@ -50,7 +65,7 @@ def _value(estimate: Estimate) -> str:
 
 
 def _last_row(result: Result) -> Iterable[str]:
-    if result.n_steps and "energy" in result.trace:
+    if result.n_steps and {"energy", "energy_error"} <= result.trace.keys():
         energy, error = result.trace["energy"][-1], result.trace["energy_error"][-1]
         yield f"{'last energy':16}{energy:.6f} +- {error:.6f}"
         if "energy" in result.exact:
@@ -58,9 +73,9 @@ def _last_row(result: Result) -> Iterable[str]:
 
 
 def report(result: Result) -> str:
-    """The whole result as Markdown."""
+    """The whole result as Markdown, in which nothing of what the result says is markup."""
     parts = [
-        f"# {result.experiment}\n",
+        f"# {_escaped(result.experiment)}\n",
         _table(("", ""), _facts(result)),
         "## Measurements\n",
         _measurements(result),
@@ -72,10 +87,15 @@ def report(result: Result) -> str:
         _table(("package", "version"), result.versions.items()),
     ]
     if result.notes:
-        parts[4:4] = ["\n".join(f"    {text}" for text in result.notes) + "\n"]
+        parts[4:4] = ["\n".join(f"    {printable(text)}" for text in result.notes) + "\n"]
     if result.warnings:
-        parts[2:2] = ["## Warnings\n", "\n".join(f"- {text}" for text in result.warnings) + "\n"]
+        parts[2:2] = ["## Warnings\n", "\n".join(f"- {_escaped(text)}" for text in result.warnings) + "\n"]
     return "\n".join(parts)
+
+
+def _escaped(text: str) -> str:
+    """One line of text as Markdown shows it."""
+    return printable(text).translate(MARKDOWN)
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
@@ -84,7 +104,7 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         facts.append(("training time", clock(float(result.trace["wall_time"][-1]))))
     if result.failure:
         facts.append(("failure", result.failure))
-    return facts
+    return facts + [("changed", described(change)) for change in result.changes]
 
 
 def _measurements(result: Result) -> str:
@@ -102,7 +122,7 @@ def _measurements(result: Result) -> str:
             exact,
             sigmas,
             f"{e.tau:.3g}",
-            f"{e.r_hat:.4f}",
+            f"{e.r_hat:.4f}" if e.r_hat < 100 else f"{e.r_hat:.3g}",
             f"{e.n_eff:.4g}",
         )
         rows.append((_label(name), *numbers, measurement.unit))
@@ -139,5 +159,5 @@ def _training(result: Result) -> str:
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = tuple(head)
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines.extend("| " + " | ".join(row) + " |" for row in rows)
+    lines.extend("| " + " | ".join(_escaped(shortened(cell, 1000)) for cell in row) + " |" for row in rows)
     return "\n".join(lines) + "\n"

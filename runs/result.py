@@ -14,7 +14,7 @@ from montecarlo.moments import Estimates
 
 from .errors import ResultError
 
-STATUSES = ("running", "interrupted", "finished", "failed")
+STATUSES = ("running", "interrupted", "finished", "failed", "diverged")
 PACKAGES = ("born", "numpy", "numba", "scipy", "h5py")
 
 
@@ -35,6 +35,13 @@ class Reference(NamedTuple):
     value: float
     error: float
     source: str
+
+
+class Change(NamedTuple):
+    """Fields of the configuration that were changed after ``step`` steps: name to the values before and after."""
+
+    step: int
+    fields: dict[str, tuple[Any, Any]]
 
 
 @dataclass
@@ -61,8 +68,8 @@ class Result:
     """One run: what was asked, what came out, and what is needed to continue.
 
     ``trace`` maps names to arrays of shape (n_steps,), ``references`` maps methods to their energies, ``state`` is a
-    tree of arrays and numbers or None before the first save. ``notes`` are lines of text
-    that were found, such as equations.
+    tree of arrays and numbers or None before the first save. ``notes`` are lines of text that were found, such as
+    equations. ``config`` is the configuration in the end, ``changes`` how it came to differ from that of the start.
     """
 
     experiment: str
@@ -81,6 +88,7 @@ class Result:
     profiles: dict[str, Profile] = field(default_factory=dict)
     samples: dict[str, np.ndarray] = field(default_factory=dict)
     state: dict[str, Any] | None = None
+    changes: list[Change] = field(default_factory=list)
 
     def __repr__(self) -> str:
         measured = "".join(f", {name} = {each.estimate}" for name, each in self.measurement.items())

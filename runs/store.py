@@ -1,18 +1,21 @@
 """The result file, version 1: HDF5 that xarray and netCDF-4 can read.
 
     /            format="born-result", format_version, experiment, config (JSON), seed, versions (JSON), created,
-                 status, failure, warnings (JSON), notes (JSON), exact (JSON),
-                 references (JSON)
+                 status, failure, warnings (JSON), notes (JSON), exact (JSON), references (JSON), changes (JSON),
+                 checksum
     /trace       one resizable column per quantity along the dimension ``step``
     /measurement one group per quantity: value, error, tau, r_hat, n_eff, unit; where known exact, least, most;
                  of densities and the like arrays, with their axes
     /samples     optional arrays
     /state       everything that a run needs to continue bit for bit
 
+Behind the HDF5 contents follows their checksum (``runs/seal.py``).
+
 A file is never changed in place. Its new contents are made in memory, written beside it, flushed to the disk and
 renamed over it, so that at every moment the name holds one complete result, whatever kills the process.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -25,6 +28,7 @@ import numpy as np
 from .errors import RunFailed
 from .hdf5 import attach, write_attribute, write_dimension, write_tree
 from .result import Measurement, Profile, Result
+from .seal import DESCRIPTION, sealed
 
 FORMAT = "born-result"
 FORMAT_VERSION = 1
@@ -34,15 +38,11 @@ LIBRARY = ("v110", "v110")  # HDF5 1.10 and later protect all metadata of a file
 
 def save(path: Path, result: Result) -> None:
     """Replace ``path`` by a file of ``result`` in one step. Raises ``RunFailed`` when it cannot be written."""
-    _write(path, image(result))
+    write_file(path, sealed(image(result)))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` in one step. Raises ``RunFailed`` when it cannot be written."""
-    _write(path, text.encode())
-
-
-def _write(path: Path, contents: bytes) -> None:
+def write_file(path: Path, contents: bytes) -> None:
+    """Replace ``path`` by ``contents`` in one step. Raises ``RunFailed`` when it cannot be written."""
     try:
         write_atomically(path, contents)
     except OSError as error:
@@ -50,10 +50,13 @@ def _write(path: Path, contents: bytes) -> None:
 
 
 def write_atomically(path: Path, contents: bytes) -> None:
-    """Write beside ``path``, flush to the disk, rename: a reader sees the old file or the new one, never a mix."""
+    """Write beside ``path``, flush to the disk, rename: a reader sees the old file or the new one, never a mix.
+
+    The new file has the permissions of the old one, and where possible its owner.
+    """
     temporary = temporary_name(path)
     try:
-        with open(temporary, "wb") as file:
+        with os.fdopen(_create(temporary, path), "wb") as file:
             file.write(contents)
             file.flush()
             os.fsync(file.fileno())
@@ -62,6 +65,19 @@ def write_atomically(path: Path, contents: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _flush_directory(path.parent)
+
+
+def _create(temporary: Path, path: Path) -> int:
+    """A new file, whatever its name stood for before: a link that someone put there is not written through."""
+    temporary.unlink(missing_ok=True)
+    old = os.stat(path) if path.exists() else None
+    mode = 0o666 if old is None else old.st_mode & 0o777
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    if old is not None:
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+        os.fchmod(descriptor, mode)  # which the mask of the process may have narrowed
+    return descriptor
 
 
 def temporary_name(path: Path) -> Path:
@@ -109,6 +125,8 @@ def _header(result: Result) -> dict[str, Any]:
         "notes": json.dumps(result.notes),
         "exact": json.dumps(result.exact),
         "references": json.dumps(result.references),
+        "changes": json.dumps(result.changes),
+        "checksum": DESCRIPTION,
     }
 
 

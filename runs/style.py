@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from .errors import printable, shortened
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -14,3 +16,8 @@ def tidy(axes: "Axes") -> None:
     """Two spines and a light grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25, linewidth=0.6)
+
+
+def plain(text: str) -> str:
+    """Text from a result for a picture: one line that is shown as it is, not set as a formula."""
+    return shortened(printable(text), 100).replace("$", r"\$")

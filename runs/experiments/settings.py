@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import ConfigError, nearest
+from ..errors import ConfigError, nearest, shortened
 
 LIMITS = {
     "greater_than": "a number above {gt}",
@@ -19,8 +19,20 @@ LIMITS = {
 }
 
 
+CHANGEABLE = frozenset(
+    {"threads", "checkpoint", "learning_rate", "final_learning_rate", "shift", "first_shift", "momentum", "clip"}
+    | {"natural", "k", "tolerance", "cutoff", "least_signal", "patience", "vmc_error"}
+    | {"n_steps", "n_epochs", "n_updates", "n_samples", "n_measure", "n_vmc_steps"}
+)
+"""Fields that may differ when a run is continued: rates, lengths and the like, on which no saved array depends."""
+
+
 class Settings(BaseModel):
-    """Fields of every experiment. Each is a flag of ``born run`` and a key of its TOML file."""
+    """Fields of every experiment. Each is a flag of ``born run`` and a key of its TOML file.
+
+    A field that was added after results were written says what it meant for them where that is not its default:
+    ``Field(default=..., json_schema_extra={"before": value})``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,6 +48,13 @@ class Settings(BaseModel):
     def filled(self, values: Mapping[str, Any]) -> Self:
         """The same settings, with these values of fields that are None."""
         return self.model_copy(update={name: v for name, v in values.items() if getattr(self, name) is None})
+
+    @classmethod
+    def stored(cls, config: Mapping[str, Any]) -> Self:
+        """The settings of a result; a field that it lacks has the value that it meant when the result was written."""
+        extras = {name: field.json_schema_extra for name, field in cls.model_fields.items()}
+        before = {name: each["before"] for name, each in extras.items() if isinstance(each, dict) and "before" in each}
+        return cls.model_validate({**before, **config})
 
     @model_validator(mode="wrap")
     @classmethod
@@ -60,7 +79,7 @@ def _message(settings: type[Settings], field: str, problem: Any) -> str:
     template = LIMITS.get(problem["type"])
     reason = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     expected = template.format(**problem.get("ctx", {})) if template else reason
-    return f"{field.replace('_', '-')}: expected {expected}, found {problem['input']!r}"
+    return f"{field.replace('_', '-')}: expected {expected}, found {shortened(repr(problem['input']))}"
 
 
 def _positive(values: float | tuple[float, ...]) -> float | tuple[float, ...]:

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 class TrainedRun:
     """A run around a ``Training``; a subclass sets ``fit`` and ``exact``, measures into ``measured`` and ``kept``."""
 
+    optional_state = ("best",)
     fit: "Training"
     exact: Mapping[str, float]
 
     def __init__(self) -> None:
         self.measured: dict[str, Measurement] = {}
         self.kept: dict[str, np.ndarray] = {}
+        self.rows = 0  # of the trace
 
     def training(self) -> Iterator[Progress]:
         while not self.fit.stopped:
             record = next(self.fit)
+            self.rows += 1
             numbers = {**record.losses, "gradient_norm": record.gradient_norm, "learning_rate": record.learning_rate}
             if record.validation is not None:
                 numbers["validation"] = record.validation
@@ -41,9 +44,10 @@ class TrainedRun:
         return self.kept
 
     def state(self) -> dict[str, Any]:
-        return {"step": -(-self.fit.step // self.fit.record_every), "training": self.fit.state()}
+        return {"step": self.rows, "training": self.fit.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        self.rows = int(state["step"])
         self.fit.restore(state["training"])
 
 

@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 
-import h5py
+import numpy as np
 import pytest
 import walk
+from editing import edited
 
 from neural.jit import COMPILED
 from runs.experiments import EXPERIMENTS, find
@@ -52,6 +53,7 @@ def test_a_run_leaves_a_result_and_says_where(born, tmp_path):
         "n_measure": 2,
         "pause": 0.0,
         "nan_at": 0,
+        "learning_rate": 1.0,
     }
 
 
@@ -87,16 +89,64 @@ def test_a_link_is_written_through(born, tmp_path):
     assert open_result(tmp_path / "scratch/real.h5").status == "finished"
 
 
-def test_a_nan_fails_the_run_says_where_and_keeps_the_steps(born, tmp_path):
+def test_a_run_that_diverges_says_where_and_keeps_its_last_good_state(born, tmp_path):
     status, output, errors = born("run random-walk --nan-at 3 --out walk.h5")
     assert status == 1
     assert "Traceback" not in output + errors
-    assert errors.splitlines()[0] == "born: step 3: NaN in the position of walker 0; take smaller steps"
-    assert errors.splitlines()[1] == f"saved 2 steps in {tmp_path / 'walk.h5'}"
+    assert errors.splitlines() == [
+        "born: step 3: NaN in the position of walker 0; take smaller steps",
+        f"saved 2 steps in {tmp_path / 'walk.h5'}, and the state after step 2: other settings go on from there: "
+        f"born resume {tmp_path / 'walk.h5'} --learning-rate 0.25",
+    ]
     result = open_result(tmp_path / "walk.h5")
-    assert (result.status, result.n_steps) == ("failed", 2)
+    assert (result.status, result.n_steps) == ("diverged", 2)
+    assert result.state is not None
+    assert result.state["step"] == 2
     assert "failed: step 3: NaN in the position" in born("show walk.h5")[1]
     assert born("resume walk.h5")[0] == 1
+
+
+def test_other_settings_go_on_from_the_last_good_state_and_are_written_down(born, tmp_path):
+    """The steps before are those of an undisturbed run, the steps after those of the smaller rate."""
+    assert born("run random-walk --nan-at 3 --out walk.h5")[0] == 1
+    assert born("run random-walk --out whole.h5")[0] == 0
+    status, output, _ = born("resume walk.h5 --learning-rate 0.5 --n-steps 5")
+    assert status == 0
+    line = "from step 3: n_steps 5 (before: 40), learning_rate 0.5 (before: 1.0)"
+    assert line in output.splitlines()
+    assert line in born("show walk.h5")[1].splitlines()
+    assert f"| changed | {line} |" in born("report walk.h5")[1]
+    result, whole = open_result(tmp_path / "walk.h5"), open_result(tmp_path / "whole.h5")
+    assert result.changes == [(2, {"n_steps": (40, 5), "learning_rate": (1.0, 0.5)})]
+    assert (result.config["learning_rate"], result.status, result.failure) == (0.5, "finished", "")
+    steps, undisturbed = np.diff(result.trace["energy"]), np.diff(whole.trace["energy"])
+    np.testing.assert_array_equal(steps[:1], undisturbed[:1])
+    np.testing.assert_allclose(steps[1:], 0.5 * undisturbed[1:4], rtol=1e-12)
+
+
+def test_a_finished_run_can_be_made_longer(born, tmp_path):
+    assert born("run random-walk --n-steps 4 --n-measure 2 --out walk.h5")[0] == 0
+    assert born("resume walk.h5 --n-measure 6")[0] == 0
+    assert born("run random-walk --n-steps 4 --n-measure 6 --out whole.h5")[0] == 0
+    assert repr(open_result(tmp_path / "walk.h5").energy) == repr(open_result(tmp_path / "whole.h5").energy)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--seed 2", "--seed: expected as it is when a run continues; what may change: --threads"),
+        ("--n-steps -1", "n-steps: expected a number of at least 0, found -1"),
+        ("--n-stepz 3", "--n-steps"),
+        ("--config later.toml", "--nan-at: expected as it is"),
+    ],
+)
+def test_what_a_run_cannot_be_continued_with_is_refused(words, message, born, tmp_path):
+    assert born(f"{FAST} --out walk.h5")[0] == 0
+    (tmp_path / "later.toml").write_text("nan_at = 1\n")
+    before = (tmp_path / "walk.h5").read_bytes()
+    status, output, errors = born(f"resume walk.h5 {words}")
+    assert (status, message in output + errors) == (2, True)
+    assert (tmp_path / "walk.h5").read_bytes() == before
 
 
 def test_a_defect_is_one_line_with_its_place(born, tmp_path, monkeypatch):
@@ -104,7 +154,8 @@ def test_a_defect_is_one_line_with_its_place(born, tmp_path, monkeypatch):
     status, _, errors = born(f"{FAST} --out walk.h5")
     assert status == 1
     assert errors.startswith("born: KeyError: 'energy' (test_command.py, line ")
-    assert open_result(tmp_path / "walk.h5").status == "failed"
+    result = open_result(tmp_path / "walk.h5")
+    assert (result.status, (result.state or {})["step"]) == ("failed", 3)
 
 
 def test_a_warning_is_shown_and_kept(born, tmp_path, monkeypatch):
@@ -141,9 +192,9 @@ WRONG = {
     "rum quantum-dot": "unknown command 'rum': did you mean 'run'?",
     "run": "expected an experiment or a lesson: born run NAME; `born list` names them",
     "run quantum-dots": "unknown experiment 'quantum-dots': did you mean 'quantum-dot'?",
-    "show": "born show: expected 1 to 1 files, found nothing",
-    "show a b": "born show: expected 1 to 1 files, found a b",
-    "plot --dpi 3": "born plot: expected 1 to 2 files, found --dpi 3",
+    "show": "born show: expected one file, found nothing",
+    "show a b": "born show: expected one file, found a b",
+    "plot --dpi 3": "born plot: expected one or two files, found --dpi 3",
     "show none.h5": "none.h5: expected a result file, found none",
     "resume none.h5": "none.h5: expected a result file, found none",
     "run random-walk --n-stepz 3": "--n-steps",
@@ -188,7 +239,7 @@ def test_a_wrong_command_is_explained_on_one_screen(line, born, tmp_path):
 
 def test_a_configuration_in_a_file_is_checked_like_flags(born, tmp_path):
     assert born("run random-walk --nan-at 2 --n-steps 3 --out walk.h5")[0] == 1
-    with h5py.File(tmp_path / "walk.h5", "r+") as file:
+    with edited(tmp_path / "walk.h5") as file:
         file.attrs["config"] = text('{"n_stepz": 3}')
     status, _, errors = born("resume walk.h5")
     assert (status, errors) == (2, "born: unknown field 'n_stepz': did you mean 'n_steps'?\n")

@@ -1,9 +1,14 @@
 """Files that are not results, or pretend to be: one clear error, no memory taken, nothing followed."""
 
+import json
+import time
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
 import walk
+from editing import edited
 
 from runs.errors import ResultError
 from runs.hdf5 import text
@@ -164,13 +169,13 @@ SPOILED = {
     config_is_deep: "expected JSON in the attribute 'config'",
     seed_is_an_array: "expected one number or string of fixed length as attribute 'seed'",
     seed_is_a_pickle: "expected one number or string of fixed length as attribute 'seed'",
-    status_is_unknown: "expected a status among running, interrupted, finished, failed, found 'done'",
+    status_is_unknown: "expected a status among running, interrupted, finished, failed, diverged, found 'done'",
 }
 
 
 @pytest.mark.parametrize("spoil", SPOILED, ids=lambda spoil: spoil.__name__)
 def test_a_spoiled_result_is_refused_by_name(spoil, path, born):
-    with h5py.File(path, "r+") as file:
+    with edited(path) as file:
         spoil(file)
     with pytest.raises(ResultError) as caught:
         open_result(path)
@@ -232,3 +237,117 @@ def test_damaged_bytes_give_a_result_or_one_error(path):
             refusals.append(str(error))
     assert len(refusals) > 15
     assert all(refusal.startswith(str(path)) for refusal in refusals)
+
+
+def hard_links(file):
+    file["state/big"] = np.zeros(2**17)
+    for k in range(400):
+        file[f"state/big_{k}"] = file["state/big"]
+
+
+def many_links(file):
+    leaf = file["state/step"]
+    for k in range(100_000):
+        file[f"state/link_{k}"] = leaf
+
+
+AMPLIFIED = {
+    hard_links: "expected no more data than the file has bytes, found the same bytes again",
+    many_links: "/state: expected at most 20000 groups and data sets in a file",
+}
+
+
+@pytest.mark.parametrize("spoil", AMPLIFIED, ids=lambda spoil: spoil.__name__)
+def test_a_file_gives_no_more_than_it_holds(spoil, path):
+    """400 links to a megabyte, and 100000 links: refused in less than a second, without the memory they claim."""
+    with edited(path) as file:
+        spoil(file)
+    tracemalloc.start()
+    began = time.process_time()
+    with pytest.raises(ResultError, match=AMPLIFIED[spoil]):
+        open_result(path)
+    seconds, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seconds < 5
+    assert peak < 2 * path.stat().st_size + 2**20
+
+
+def test_a_file_that_is_mostly_holes_is_refused(path):
+    """3 GB that are nowhere on the disk, as the storage of one data set."""
+    with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((3 * 2**27,))
+        h5py.h5d.create(file["state"].id, b"sparse", h5py.h5t.NATIVE_DOUBLE, space, properties)
+    assert path.stat().st_size > 3 * 2**30
+    with pytest.raises(ResultError, match="bytes, which are not all there"):
+        open_result(path)
+
+
+def test_a_flipped_bit_of_an_array_is_noticed(path):
+    """Not in the metadata, which HDF5 looks after: in the numbers, wherever they lie, and in the checksum."""
+    contents = path.read_bytes()
+    (at,) = (h5py.File(path)["state/position"].id.get_offset(),)
+    for position in (at, at + 63, len(contents) - 1, len(contents) - 70):
+        damaged = bytearray(contents)
+        damaged[position] ^= 16
+        path.write_bytes(damaged)
+        with pytest.raises(ResultError, match=r"the file is damaged|another program changed the file"):
+            open_result(path)
+
+
+def test_a_file_that_another_program_changed_is_not_believed(path):
+    with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+        position = file["state/position"]
+        assert isinstance(position, h5py.Dataset)
+        position[0] = 1.0
+    with pytest.raises(ResultError, match="expected its checksum at the end, found none: another program changed"):
+        open_result(path)
+
+
+COMMANDS = "\x1b]0;owned\x07\x1b[31m\nenergy 3.0 +- 0.0 | <script>x</script> ![x](http://x) `x` \u202e"
+
+
+def test_text_in_a_file_commands_neither_terminal_nor_report(path, born):
+    """Names, units, warnings, notes, versions and configuration with escapes, Markdown and HTML in them."""
+    with edited(path) as file:
+        for name in ("failure", "created", "experiment"):
+            file.attrs[name] = text(COMMANDS)
+        file.attrs["config"] = text(json.dumps({COMMANDS: COMMANDS}))
+        file.attrs["versions"] = text(json.dumps({COMMANDS: COMMANDS}))
+        file.attrs["references"] = text(json.dumps({COMMANDS: [1.0, 0.1, COMMANDS]}))
+        for name in ("warnings", "notes"):
+            file.attrs[name] = text(json.dumps([COMMANDS]))
+        file["measurement/energy"].attrs["unit"] = text(COMMANDS)
+        file.copy("measurement/energy", "measurement/" + COMMANDS.replace("/", " "))
+        file.copy("trace/energy", "trace/" + COMMANDS.replace("/", " "))
+    lines = {}
+    for command in ("show", "report"):
+        status, output, errors = born(f"{command} walk.h5")
+        assert (status, errors) == (0, "")
+        assert all(c.isprintable() or c == "\n" for c in output)
+        lines[command] = output.splitlines()
+    assert not any(line.startswith("energy 3.0") for line in lines["show"] + lines["report"])
+    markup = [line for line in lines["report"] if "script" in line and not line.startswith("    ")]
+    assert markup
+    assert not any("<" in line or "![" in line.replace("!\\[", "") or " `" in line for line in markup)
+    assert {line.replace("\\|", "").count("|") for line in markup if line.startswith("|")} == {3, 4, 10}
+    assert born("plot walk.h5 a.png")[0] == 0
+
+
+def test_contents_that_do_not_fit_together_are_one_line(path, born):
+    """A configuration or arrays that the picture of the experiment cannot use, numbers that cannot be formatted."""
+    with edited(path) as file:
+        file.attrs["experiment"] = text("heisenberg-chain")
+        file.attrs["config"] = text(json.dumps({"length": 100_000}))
+        del file["measurement/energy/tau"]
+        file["measurement/energy/tau"] = text("9" * 400)
+        h5write(file["measurement/energy/tau"], "integer")
+    for command in ("show", "report", "plot", "resume"):
+        status, _, errors = born(f"{command} walk.h5")
+        assert (status, len(errors.splitlines())) == (2, 1)
+
+
+def h5write(dataset, kind):
+    dataset.attrs["kind"] = text(kind)

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import walk
+from editing import edited
 from sameness import differences
 
 from runs.errors import BusyError, ResultError
@@ -89,6 +90,38 @@ def test_a_signal_finishes_the_step_and_saves(number, name, processes, uninterru
     assert differences(open_result(path), uninterrupted[0]) == []
 
 
+def test_a_long_step_is_left_within_a_second_and_repeated(processes, uninterrupted, tmp_path):
+    """Ctrl-C in a step that takes a minute: what was saved before is kept, and continues."""
+    path = tmp_path / "walk.h5"
+    arguments = ["run", "random-walk", "--pause", "60", "--out", str(path)]
+    process = processes.Process(target=walk.born, args=(arguments,))
+    process.start()
+    wait_for(path)
+    began = time.perf_counter()
+    os.kill(process.pid, signal.SIGINT)
+    process.join(30)
+    assert process.exitcode == 130
+    assert time.perf_counter() - began < 5
+    stopped = open_result(path)
+    assert (stopped.status, stopped.n_steps, stopped.state) == ("interrupted", 0, None)
+    assert os.listdir(tmp_path) == ["walk.h5"]
+
+
+def test_a_second_signal_ends_the_process_in_the_middle_of_a_kernel(processes, tmp_path):
+    """A minute in C that no handler of Python can leave."""
+    process = processes.Process(target=walk.deaf, args=(str(tmp_path / "ready"),))
+    process.start()
+    wait_for(tmp_path / "ready")
+    began = time.perf_counter()
+    for _ in range(2):
+        os.kill(process.pid, signal.SIGINT)
+        time.sleep(0.2)
+    process.join(30)
+    assert process.exitcode == 130
+    assert time.perf_counter() - began < 5
+    assert sorted(os.listdir(tmp_path)) == ["ready", "stopped"]
+
+
 def test_a_second_writer_is_refused(born, tmp_path):
     path = tmp_path / "walk.h5"
     with only_writer(path):
@@ -121,10 +154,8 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_saved(processes, tmp_path)
 
 
 def test_a_state_that_does_not_fit_is_refused(born, tmp_path):
-    import h5py
-
     assert born("run random-walk --nan-at 3 --checkpoint 0 --out walk.h5")[0] == 1
-    with h5py.File(tmp_path / "walk.h5", "r+") as file:
+    with edited(tmp_path / "walk.h5") as file:
         del file["state/generator"]
     status, _, errors = born("resume walk.h5")
     assert (status, "does not fit" in errors) == (2, True)

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray
+from editing import edited
 
 from montecarlo.moments import Moments
 from runs.errors import ResultError
@@ -74,7 +75,7 @@ def test_xarray_opens_a_density(path):
     ],
 )
 def test_damaged_profiles_are_refused(path, name, replacement, message):
-    with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+    with edited(path) as file:
         group = file["measurement/density"]
         assert isinstance(group, h5py.Group)
         del group[name]

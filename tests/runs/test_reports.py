@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from montecarlo.estimates import Estimate
 from montecarlo.statistics import Accumulator
 from runs.analysis import blocking_curve, comparisons, smoothed
-from runs.errors import ResultError, RunFailed
+from runs.errors import ResultError, UsageError
 from runs.experiments.experiment import Progress
 from runs.plots import draw_energy, overview, save_picture
 from runs.progress import Lines, clock, describe
@@ -104,7 +104,7 @@ def test_pictures_are_written_in_the_format_of_their_name(result, tmp_path):
     for suffix, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
         path = save_picture(result, tmp_path / f"dot{suffix}")
         assert path.read_bytes().startswith(magic)
-    with pytest.raises(RunFailed, match="cannot draw"):
+    with pytest.raises(UsageError, match="cannot draw"):
         save_picture(result, tmp_path / "dot.abc")
     with pytest.raises(ResultError, match="expected at least one step to draw"):
         overview(Result("x", {}, 1))

@@ -3,15 +3,18 @@
 As a script it is the ``born`` command with this experiment in the registry.
 """
 
+import hashlib
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from montecarlo.estimates import Estimate
+from neural.divergence import DivergedError
 from runs.experiments import EXPERIMENTS
 from runs.experiments.experiment import Experiment, Progress
 from runs.experiments.settings import Settings
@@ -25,6 +28,7 @@ class WalkSettings(Settings):
     n_measure: int = Field(default=20, ge=1, description="rounds of the measurement")
     pause: float = Field(default=0.0, ge=0, description="seconds that each step takes at least")
     nan_at: int = Field(default=0, ge=0, description="the step that turns into a NaN, if any")
+    learning_rate: float = Field(default=1.0, gt=0, description="length of a step")
 
 
 class Walk:
@@ -40,10 +44,10 @@ class Walk:
     def training(self) -> Iterator[Progress]:
         while self.step < self.settings.n_steps:
             time.sleep(self.settings.pause)
+            if self.step + 1 == self.settings.nan_at and self.settings.learning_rate > 0.5:
+                raise DivergedError(f"step {self.step + 1}: NaN in the position of walker 0; take smaller steps")
             self.step += 1
-            self.position = self.position + self.generator.standard_normal(8)
-            if self.step == self.settings.nan_at:
-                raise ArithmeticError(f"step {self.step}: NaN in the position of walker 0; take smaller steps")
+            self.position = self.position + self.settings.learning_rate * self.generator.standard_normal(8)
             numbers = {"energy": float(self.position.mean()), "energy_error": 0.1, "acceptance": 1.0}
             yield Progress(self.step, self.settings.n_steps, numbers)
 
@@ -84,6 +88,16 @@ def born(arguments: list[str], file_size: int | None = None) -> None:
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     sys.exit(main(arguments))
+
+
+def deaf(ready: str) -> None:
+    """A minute in C, during which no handler of Python runs."""
+    from runs.interrupts import Interrupts
+
+    with Interrupts(Path(ready).with_name("stopped").touch) as interrupts:
+        interrupts.work()
+        Path(ready).touch()
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 10**8)
 
 
 if __name__ == "__main__":
