@@ -2,8 +2,10 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import os
+import time
+from collections.abc import Hashable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -20,10 +22,12 @@ from montecarlo.metropolis import (
     workspace,
 )
 from montecarlo.random import Seed, generator_states, restore_generators, spawn
+from neural.exclusive import Exclusive
 from neural.jit import copy, follow_changes
 from neural.saved import Saved
 
 NOISE_BYTES = 2**22  # random numbers drawn ahead for one block: few enough to stay in the cache
+PATIENCE = 0.3  # seconds after which the interpreter looks for signals
 
 
 class Configurations(NamedTuple):
@@ -57,8 +61,10 @@ class Chains:
         self.generators = spawn(seed, len(self.x))
         self.next_part = 0  # to be moved next: a run that ends within a sweep is continued by the next run
         self.threads = min(threads, len(self.x))
-        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
-        self._drawing = Lock()
+        self._threads: ThreadPoolExecutor | None = None
+        self._process, self._drawing, self._exclusive = 0, Lock(), Exclusive("these chains")
+        self._stopping = False
+        self._paces: dict[Hashable, float] = {}  # seconds for a move, by what is moved and recorded
 
     def __len__(self) -> int:
         return len(self.x)
@@ -67,7 +73,9 @@ class Chains:
         """Make ``n_samples`` observations in every chain, and return the fraction of accepted moves.
 
         The arrays of ``observer`` have the axes (chain, sample, ...). Between two observations a chain makes
-        ``moves_per_sample`` moves, one sweep over all parts unless told otherwise.
+        ``moves_per_sample`` moves, one sweep over all parts unless told otherwise. An exception, such as that of
+        Ctrl-C, leaves every chain at the end of some of its moves, from where it may go on. Raises ``RuntimeError``
+        where another thread runs these chains.
         """
         follow_changes()
         moves = moves_per_sample or moves_per_sweep(self.proposal, target)
@@ -78,12 +86,35 @@ class Chains:
         def run(block: tuple[int, int]) -> None:
             self._run_block(slice(*block), target, observer, n_samples, moves, accepted)
 
-        others = [self._pool.submit(run, block) for block in blocks[1:]] if self._pool else []
-        run(blocks[0])  # in this thread, which is awake: a thread that wakes up may get the same core as another
-        for other in others:
-            other.result()
+        with self._exclusive:
+            self._stopping = False
+            others = [self._pool.submit(run, block) for block in blocks[1:]] if self.threads > 1 else []
+            try:
+                run(blocks[0])  # in this thread, which is awake: one that wakes up may get the same core as another
+            except BaseException:
+                self._stopping = True
+                raise
+            finally:
+                wait(others)
+            for other in others:
+                other.result()
         self.next_part = (self.next_part + n_samples * moves) % self.x.shape[1]
         return float(accepted.sum() / (len(self) * n_samples * moves))
+
+    @property
+    def _pool(self) -> ThreadPoolExecutor:
+        """Threads of this process; those of a process that was forked stayed behind."""
+        if self._threads is None or self._process != os.getpid():
+            self._threads, self._process = ThreadPoolExecutor(self.threads - 1), os.getpid()
+            self._drawing = Lock()
+        return self._threads
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what belongs to this process."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_threads", "_drawing", "_paces")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _threads=None, _drawing=Lock(), _paces={})
 
     def _run_block(
         self, block: slice, target: Any, observer: Any, n_samples: int, moves: int, accepted: np.ndarray
@@ -92,9 +123,28 @@ class Chains:
         for samples in self._rounds(target, n_samples, moves):
             with self._drawing:  # two threads that draw at once hand the interpreter over for every chain, slowly
                 noise = self._draw(block, target, (samples.stop - samples.start) * moves)
-            observed = part_of(observer, block, samples)
             n, first = samples.stop - samples.start, self.next_part + samples.start * moves
-            run_block(target, work, self.proposal, observed, self.x[block], noise, n, first, accepted[block], scratch)
+            for part in self._parts(block, n * moves, (type(target), type(observer), _recorded(observer))):
+                if self._stopping:
+                    return
+                inner = slice(part.start - block.start, part.stop - block.start)
+                drawn = Noise(noise.normals[inner], noise.exponentials[inner])
+                observed = part_of(observer, part, samples)
+                run_block(target, work, self.proposal, observed, self.x[part], drawn, n, first, accepted[part], scratch)
+
+    def _parts(self, block: slice, n_moves: int, kind: Hashable) -> Iterator[slice]:
+        """Parts of a block of chains that take about ``PATIENCE`` seconds, if they take as long as the last ones.
+
+        Between two of them the interpreter sees signals. They make no difference to the chains.
+        """
+        start = block.start
+        while start < block.stop:
+            began, pace = time.perf_counter(), self._paces.get(kind, math.inf)
+            length = max(1, int(min(PATIENCE / (pace * n_moves), len(self))))
+            part = slice(start, min(start + length, block.stop))
+            yield part
+            self._paces[kind] = max(time.perf_counter() - began, 1e-9) / ((part.stop - part.start) * n_moves)
+            start = part.stop
 
     def _rounds(self, target: Any, n_samples: int, moves: int) -> Iterator[slice]:
         """Slices of the samples, short enough for the random numbers of a round to stay in the cache.
@@ -174,6 +224,11 @@ class Chains:
         """Continue from what ``checked`` returned."""
         for name, value in checked.items():
             setattr(self, name, value)
+
+
+def _recorded(observer: Any) -> tuple[bool, ...]:
+    """Which arrays of an observer record anything."""
+    return tuple(leaf.shape[1] > 0 for leaf in observer if isinstance(leaf, np.ndarray))
 
 
 def part_of(observer: Any, chains: slice, samples: slice) -> Any:

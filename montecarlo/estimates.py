@@ -2,10 +2,26 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+
+from neural.records import same
 
 # Degrees of freedom below which the error itself is too uncertain to be quoted without a warning.
 ENOUGH_DEGREES_OF_FREEDOM = 10.0
+
+
+class ByFields:
+    """Base of data classes that are equal where their fields are; NaN equals NaN."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(same(getattr(self, each.name), getattr(other, each.name)) for each in fields(self))  # type: ignore
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self)))
 
 
 class ChainTooShortWarning(UserWarning):
@@ -33,8 +49,8 @@ def exceeds(variance: float, dof: float, other: float, other_dof: float) -> bool
     return (1 - b) * root - (1 - a) * other_root > 3 * math.hypot(math.sqrt(b) * root, math.sqrt(a) * other_root)
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate(ByFields):
     """``mean +- error``: one error covers the truth with 68 %, two errors with 95 % probability.
 
     ``Estimate(mean, error)`` alone is a reference value whose sampling is not known.

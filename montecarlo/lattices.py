@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from montecarlo.graphs import check_edges, path_lengths, two_colours
+from neural.records import same
 
 TOLERANCE = 1e-6  # within which two distances are equal
 HALF_ROOT_3 = np.sqrt(3) / 2
@@ -42,6 +43,15 @@ class Lattice:
                 raise ValueError(f"expected whole numbers of cells >= 1, got {self.extent}")
         if len(self.periodic) != len(self.extent):
             raise ValueError(f"expected periodic for {len(self.extent)} directions, got {self.periodic}")
+
+    def __eq__(self, other: object) -> bool:
+        return same(self._contents(), other._contents()) if isinstance(other, Lattice) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.extent, self.periodic))
+
+    def _contents(self) -> tuple[object, ...]:
+        return self.name, self.vectors, self.basis, self.extent, self.periodic
 
     def __repr__(self) -> str:
         closed = ["periodic" if each else "open" for each in self.periodic]
@@ -293,6 +303,9 @@ class Graph(Lattice):
             if not np.array_equal(np.sort(row), np.arange(n)) or not np.array_equal(moved, pairs):
                 raise ValueError(f"expected permutations of {n} sites that map edges to edges, got {row}")
         self.__dict__.update(distances=path_lengths(n, pairs), translations=permutations, point_group=permutations[:1])
+
+    def _contents(self) -> tuple[object, ...]:
+        return self.edges, self.translations
 
     def __repr__(self) -> str:
         return f"Graph({self.n_sites} sites, {len(self.edges)} edges)"

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neural.jit import generic, kernel
+from neural.records import Record
 
 SCRATCH = 3  # rows a proposal may use: the new value first, then what it keeps for the ratio of proposals
 
@@ -106,7 +107,7 @@ def observe(observer: Any, target: Any, work: Any, x: np.ndarray, chain: int, sa
     ...
 
 
-class AcceptReject:
+class AcceptReject(Record):
     """Base class of the proposals that Metropolis and Hastings' rule accepts or rejects.
 
     ``noise`` is the method of a random generator that draws the numbers of the proposal.

@@ -7,15 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from montecarlo.estimates import Estimate, student_factor
+from montecarlo.estimates import ByFields, Estimate, student_factor
 from neural.saved import Saved
 
 Array = np.ndarray
 ROUNDING = 1e-14  # of a mean or a sum of squares, relative
 
 
-@dataclass(frozen=True, slots=True)
-class Estimates:
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimates(ByFields):
     """``Estimate`` of each element of an array: the fields with an array have its shape.
 
     Elements that never vary have the error 0 and no tau and R-hat. ``estimates[i]`` is the ``Estimate`` of one element;

@@ -15,6 +15,7 @@ import numpy as np
 from montecarlo.chains import Chains, part_of
 from montecarlo.metropolis import accept, log_density, log_density_ratio, observe, refresh, workspace
 from montecarlo.random import Seed, check_distinct, generator_states, restore_generators, spawn
+from neural.exclusive import Exclusive
 from neural.jit import kernel
 from neural.saved import Saved
 
@@ -182,6 +183,7 @@ class TemperedChains:
             for level, each in enumerate(seeds)
         ]
         self.generator = spawn(exchanges, 1)
+        self._exclusive = Exclusive("these chains")
 
     @property
     def cold(self) -> Chains:
@@ -201,14 +203,17 @@ class TemperedChains:
 
     def run(self, target: Any, observer: Any, n_samples: int, moves_per_sample: int | None = None) -> float:
         """Make ``n_samples`` observations in every chain at beta = 1, as ``Chains.run`` does."""
-        accepted = 0.0
-        for sample in range(n_samples):
-            for chains, beta in zip(self.levels[:-1], self.ladder.betas, strict=False):
-                chains.run(Tempered(target, float(beta)), Nothing(), 1, moves_per_sample)
-            observed = part_of(observer, slice(None), slice(sample, sample + 1))
-            accepted += self.cold.run(target, observed, 1, moves_per_sample)
-            self._exchange(target)
-        return accepted / n_samples
+        with self._exclusive:
+            return sum(self._sample(target, observer, k, moves_per_sample) for k in range(n_samples)) / n_samples
+
+    def _sample(self, target: Any, observer: Any, sample: int, moves_per_sample: int | None) -> float:
+        """One sample at each level, that of beta = 1 observed, and exchanges; returns the acceptance at beta = 1."""
+        for chains, beta in zip(self.levels[:-1], self.ladder.betas, strict=False):
+            chains.run(Tempered(target, float(beta)), Nothing(), 1, moves_per_sample)
+        observed = part_of(observer, slice(None), slice(sample, sample + 1))
+        accepted = self.cold.run(target, observed, 1, moves_per_sample)
+        self._exchange(target)
+        return accepted
 
     def _exchange(self, target: Any) -> None:
         work, x = workspace(target), np.stack([chains.x for chains in self.levels])

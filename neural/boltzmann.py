@@ -27,6 +27,7 @@ import numpy as np
 
 from neural.activations import sigmoid
 from neural.jit import COMPILED, kernel
+from neural.records import Record
 from neural.special import exp
 
 CHUNK = 512  # factors 1 + e^-|theta| <= 2 in one product: 2^512 is far from overflow
@@ -83,7 +84,7 @@ def softplus_of_rows(theta: np.ndarray) -> np.ndarray:
     return np.maximum(theta, 0.0).sum(axis=-1) + np.log(products).sum(axis=-1)
 
 
-class _Machine:
+class _Machine(Record):
     """What all machines share. A machine adds its visible units, and spins their hidden units too."""
 
     __slots__ = ()

@@ -12,6 +12,7 @@ import numpy as np
 
 from neural.activations import ACTIVATIONS, NAMES, Activation, activation_code, unknown
 from neural.losses import Loss, check_outputs, find_loss
+from neural.records import Record
 
 Array = np.ndarray
 
@@ -48,7 +49,13 @@ class _Pass(NamedTuple):
     a: Array
 
 
-class FeedForward(NamedTuple):
+class _Fields(NamedTuple):
+    theta: Array
+    sizes: Array
+    codes: Array
+
+
+class FeedForward(Record, _Fields):
     """A feed-forward network; make one with ``init`` or ``from_layers``.
 
     ``theta`` holds W_1, b_1, W_2, b_2, ... one after the other, each W_l of shape (n_in, n_out) column after column, so
@@ -56,9 +63,7 @@ class FeedForward(NamedTuple):
     each layer. A gradient for the parameters is again a ``FeedForward``, with the derivatives in place of parameters.
     """
 
-    theta: Array
-    sizes: Array
-    codes: Array
+    __slots__ = ()
 
     @classmethod
     def init(

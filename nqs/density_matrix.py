@@ -5,12 +5,13 @@ import zlib
 import numpy as np
 
 from montecarlo.moments import Estimates, Moments
+from neural.records import ByContents
 from nqs.systems.system import System, check_positive_integer
 from nqs.wavefunctions.determinants import lowest_states
 from nqs.wavefunctions.wavefunction import WaveFunction
 
 
-class DensityMatrix:
+class DensityMatrix(ByContents):
     """rho_ij = n int phi_i(r) rho(r, r') phi_j(r') dr dr' of n particles in oscillator orbitals phi; an observable.
 
     For each configuration one particle r_p is chosen and moved to an r' drawn from a normal distribution q:

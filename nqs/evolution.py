@@ -13,6 +13,8 @@ from montecarlo.estimates import Estimate
 from montecarlo.statistics import estimate
 from neural.blas import one_blas_thread
 from neural.divergence import DivergedError
+from neural.exclusive import Exclusive
+from neural.loops import loop
 from neural.parameters import saved_parameters
 from neural.saved import Saved, check_same, description
 from nqs.checks import check_conserved, check_energies
@@ -147,18 +149,21 @@ class TimeEvolution:
         self.samples_per_chain = n_samples // n_chains
         self.time, self.n_steps = 0.0, 0
         self._velocity: Velocity | None = None
+        self._exclusive = Exclusive("this time evolution")
 
+    @loop
     def at(self, times: ArrayLike, observables: Mapping[str, Observable] | None = None) -> Iterator[Moment]:
         """Evolve to each of the rising ``times`` and yield what is found there; times that lie behind are left out.
 
         An observable is a function of configurations, shape (n, n_sites), that returns n numbers.
         """
-        for time in np.asarray(times, dtype=np.float64):
-            if time < self.time or (time == self.time and self._velocity is not None):
-                continue
-            with one_blas_thread():
-                moment = self._evolve(float(time), dict(observables or {}))
-            yield moment
+        with self._exclusive:
+            for time in np.asarray(times, dtype=np.float64):
+                if time < self.time or (time == self.time and self._velocity is not None):
+                    continue
+                with one_blas_thread():
+                    moment = self._evolve(float(time), dict(observables or {}))
+                yield moment
 
     def _evolve(self, time: float, observables: dict[str, Observable]) -> Moment:
         if self._velocity is None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from neural.jit import kernel
+from neural.records import Bound, ByContents, Record
 from nqs.systems.hard_sphere_bosons import HardSphereBosons
 from nqs.systems.system import SPINLESS, System, external_potential, interaction, potential
 
@@ -29,10 +30,12 @@ class Axis(NamedTuple):
     unit: str = ""
 
 
-class WithEnergies(NamedTuple):
-    """An observable that is a function of configurations and their local energies, shape (n,), maybe complex."""
-
+class _Function(NamedTuple):
     function: Observable
+
+
+class WithEnergies(Record, _Function):
+    """An observable that is a function of configurations and their local energies, shape (n,), maybe complex."""
 
     def __call__(self, x: np.ndarray, energies: np.ndarray) -> np.ndarray:
         return self.function(x, energies)
@@ -78,17 +81,25 @@ def _parts(system: System, x: np.ndarray) -> np.ndarray:
 
 def trap_energy(system: System) -> Observable:
     """The energy of the particles in the external potential."""
-    return lambda x: _parts(system, x)[:, 0]
+    return Bound(_part, system, 0)
 
 
 def interaction_energy(system: System) -> Observable:
     """The energy of the interaction."""
-    return lambda x: _parts(system, x)[:, 1]
+    return Bound(_part, system, 1)
 
 
 def kinetic_energy(system: System) -> WithEnergies:
     """T_L = E_L - V, the local kinetic energy."""
-    return WithEnergies(lambda x, energies: energies - _parts(system, x).sum(axis=1))
+    return WithEnergies(Bound(_kinetic, system))
+
+
+def _part(system: System, which: int, x: np.ndarray) -> np.ndarray:
+    return _parts(system, x)[:, which]
+
+
+def _kinetic(system: System, x: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    return energies - _parts(system, x).sum(axis=1)
 
 
 def virial(system: System, step: float = 1e-4) -> WithEnergies:
@@ -99,13 +110,13 @@ def virial(system: System, step: float = 1e-4) -> WithEnergies:
 
     Source: V. Fock, Z. Phys. 63, 855 (1930).
     """
+    return WithEnergies(Bound(_virial, system, step))
 
-    def function(x: np.ndarray, energies: np.ndarray) -> np.ndarray:
-        forces = np.empty(len(x))
-        _virials(system, np.ascontiguousarray(x), np.empty(x.shape[1:]), step, forces)
-        return 2 * (energies - _parts(system, x).sum(axis=1)) - forces
 
-    return WithEnergies(function)
+def _virial(system: System, step: float, x: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    forces = np.empty(len(x))
+    _virials(system, np.ascontiguousarray(x), np.empty(x.shape[1:]), step, forces)
+    return 2 * _kinetic(system, x, energies) - forces
 
 
 # Histograms
@@ -135,7 +146,7 @@ def equal_bins(edges: Any) -> np.ndarray:
     return edges
 
 
-class RadialDensity:
+class RadialDensity(ByContents):
     """rho(r) = < sum_i delta(|x_i| - r) > / (area of the shell): particles in a unit of volume at the distance r.
 
     ``particles`` chooses some of them, such as ``slice(0, n_up)`` for the density of spin up. The integral over space
@@ -154,7 +165,7 @@ class RadialDensity:
         return histogram(r, self.edges) / shell_volumes(self.edges, x.shape[2])
 
 
-class Density:
+class Density(ByContents):
     """The density on a grid over one or two of the coordinates: particles in a unit of length or area.
 
     Parameters
@@ -217,7 +228,7 @@ class Density:
         return rows[inside], index[inside]
 
 
-class PairCorrelation:
+class PairCorrelation(ByContents):
     """< sum_{i<j} delta(|x_i - x_j| - r) > / (area of the shell): pairs in a unit of volume at the distance r.
 
     It tends to 0 for r -> 0 where particles avoid each other. ``pairs`` chooses "all", or pairs of "equal" or

@@ -4,13 +4,14 @@ vmc.measure(2**16, {"m^2": squared_magnetisation, "C(3)": correlation(lattice, 3
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from montecarlo.estimates import Estimate
 from montecarlo.lattices import Lattice
 from montecarlo.moments import Moments
+from neural.records import Bound, Record
 from nqs.observables import Axis, WithEnergies
 
 Observable = Callable[[np.ndarray], np.ndarray]
@@ -36,27 +37,43 @@ def staggered_magnetisation(lattice: Lattice) -> Observable:
     colours = lattice.sublattices
     if colours is None:
         raise ValueError(f"expected a lattice of two sublattices, got {lattice}")
-    signs = 1.0 - 2.0 * colours
-    return lambda x: (x @ signs / x.shape[1]) ** 2
+    return Bound(_squared_mean, 1.0 - 2.0 * colours)
+
+
+def _squared_mean(signs: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return (x @ signs / x.shape[1]) ** 2
 
 
 def correlation(lattice: Lattice, order: int) -> Observable:
     """<s_i s_j>, the mean over the pairs at the ``order``-th smallest distance of the lattice."""
-    left, right = lattice.neighbours(order).T
-    return lambda x: (x[:, left] * x[:, right]).astype(np.float64).mean(axis=1)
+    return Bound(_mean_product, *lattice.neighbours(order).T)
+
+
+def _mean_product(left: np.ndarray, right: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return (x[:, left] * x[:, right]).astype(np.float64).mean(axis=1)
 
 
 def structure_factor(lattice: Lattice, momentum: np.ndarray) -> Observable:
     """S(q) = |sum_i s_i exp(i q r_i)|^2 / N for a momentum q, shape (n_dims,)."""
-    phases = np.exp(1j * lattice.positions @ np.asarray(momentum, dtype=np.float64))
-    return lambda x: np.abs(x @ phases) ** 2 / x.shape[1]
+    return Bound(_squared_sum, np.exp(1j * lattice.positions @ np.asarray(momentum, dtype=np.float64)))
 
 
-class Correlations(NamedTuple):
+def _squared_sum(phases: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return np.abs(x @ phases) ** 2 / x.shape[1]
+
+
+class _Shells(NamedTuple):
+    lattice: Lattice
+    n_shells: int | None
+
+
+class Correlations(Record, _Shells):
     """<s_i s_j> of every shell of neighbours of the lattice, or of the first ``n_shells``, shape (n, n_shells)."""
 
-    lattice: Lattice
-    n_shells: int | None = None
+    __slots__ = ()
+
+    def __new__(cls, lattice: Lattice, n_shells: int | None = None) -> "Correlations":
+        return cls._make((lattice, n_shells))
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -68,13 +85,17 @@ class Correlations(NamedTuple):
         return np.stack([correlation(self.lattice, order)(x) for order in orders], axis=1)
 
 
-class StructureFactors(NamedTuple):
+class _OnLattice(NamedTuple):
+    lattice: Lattice
+
+
+class StructureFactors(Record, _OnLattice):
     """S(k) for every momentum k = sum_d 2 pi k_d b_d / extent_d of the lattice, b_d being its reciprocal vectors.
 
     The values have the shape (n, *extent). Raises ``ValueError`` for a lattice with several sites in a cell.
     """
 
-    lattice: Lattice
+    __slots__ = ()
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -91,7 +112,11 @@ class StructureFactors(NamedTuple):
 
 def transverse_magnetisation(psi) -> Observable:
     """sum_i sigma^x_i / N, by the local estimator Re psi(x') / psi(x) over the single flips of ``psi``."""
-    return lambda x: np.real(psi.flip_ratios(x)).mean(axis=1)
+    return Bound(_mean_flip_ratio, psi)
+
+
+def _mean_flip_ratio(psi: Any, x: np.ndarray) -> np.ndarray:
+    return np.real(psi.flip_ratios(x)).mean(axis=1)
 
 
 def v_score(energy: float, variance: float, n_sites: int, infinite_temperature: float = 0.0) -> float:

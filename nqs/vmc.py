@@ -1,5 +1,6 @@
 """Variational Monte Carlo: sample |psi|^2, average the local energy, improve psi, and in the end measure."""
 
+import copy
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from montecarlo.statistics import estimate
 from montecarlo.tempering import chains_of
 from neural.blas import one_blas_thread
 from neural.divergence import DivergedError
+from neural.exclusive import Exclusive
+from neural.loops import loop
 from neural.optimizers import Optimizer, State
 from neural.parameters import saved_parameters
 from neural.saved import Saved, check_same, description
@@ -112,14 +115,17 @@ class VMC:
         self._measured: Sums = {}
         self._observables: Mapping[str, Observable] = {}
         self._warned: set[str] = set()
+        self._exclusive = Exclusive("this VMC")
 
+    @loop
     def steps(self, n: int) -> Iterator[Step]:
         """Improve the wave function ``n`` times, yielding a record after each."""
-        for _ in range(n):
-            self.burn_in()
-            with one_blas_thread():
-                record = self._step()
-            yield record
+        with self._exclusive:
+            for _ in range(n):
+                self.burn_in()
+                with one_blas_thread():
+                    record = self._step()
+                yield record
 
     def burn_in(self, power: float | None = None) -> None:
         """Bring the chains to equilibrium and tune the proposal; nothing where this was done before.
@@ -206,11 +212,16 @@ class VMC:
             pass
         return self.measured()
 
+    @loop
     def measuring(self, n_samples: int, observables: Mapping[str, Observable] | None = None) -> Iterator[Progress]:
         """``measure`` as a generator of progress records; afterwards ``measured()`` has the result.
 
         A measurement that was interrupted, saved with ``state`` and restored continues where it was.
         """
+        with self._exclusive:
+            yield from self._measuring(n_samples, observables)
+
+    def _measuring(self, n_samples: int, observables: Mapping[str, Observable] | None) -> Iterator[Progress]:
         observables = estimators(observables or {}, self.psi)
         n_chains = len(self.chains)
         total = -(-check_positive_integer("n_samples", n_samples) // n_chains)
@@ -262,6 +273,14 @@ class VMC:
             self._warned.add(kind)
             warnings.warn(f"step {self.step}: {message}", VMCWarning, stacklevel=2)
 
+    def __copy__(self) -> "VMC":
+        """A VMC of its own: two that share their chains would disturb each other."""
+        return copy.deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the observables of the last measurement, which may be functions without a name."""
+        return {**self.__dict__, "_observables": {}}
+
     def state(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit, as arrays and numbers in nested dictionaries."""
         return {
@@ -283,7 +302,10 @@ class VMC:
 
         Raises ``ValueError`` for a state that this VMC could not have saved, and then stays as it is.
         """
-        saved = Saved(state)
+        with self._exclusive:
+            self._restore(Saved(state))
+
+    def _restore(self, saved: Saved) -> None:
         saved.names(("step", "ready", "parameters", "optimizer", "chains"), ("power", "measured", "made_for"))
         if "made_for" in saved:
             check_same(saved.part("made_for"), self._made_for())

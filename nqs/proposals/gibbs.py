@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from montecarlo.metropolis import move, moves_per_sweep, noise_per_move, refresh
+from neural.records import Record
 from nqs.wavefunctions.gaussian_rbm import GaussianRBM
 
 
@@ -12,7 +13,7 @@ class _Fields(NamedTuple):
     unused: int
 
 
-class Gibbs(_Fields):
+class Gibbs(Record, _Fields):
     """Draw all hidden units for the given coordinates, then all coordinates for the given hidden units.
 
         P(h_j = 1 | x) = sigmoid(theta_j),    x_id | h ~ Normal(a_id + sum_j W_idj h_j, sigma_d^2)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neural.records import Record
+
 if TYPE_CHECKING:
     from montecarlo.lattices import Lattice
     from nqs.systems.pauli_sum import PauliSum
@@ -20,13 +22,16 @@ class SignProblemWarning(UserWarning):
     """The wave function cannot have the signs that the ground state needs."""
 
 
-class SpinSystem:
+class SpinSystem(Record):
     """Base class of the systems of spins 1/2."""
 
     __slots__ = ()
     translations: np.ndarray
     configuration_dtype = np.int8
     energy_dtype = np.complex128
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"n_sites": self.n_sites, **super()._arguments()}
 
     @property
     def n_sites(self) -> int:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from neural.jit import generic
+from neural.records import Record
 
 SPINLESS = -1  # n_up of particles that have no spin
 
 
-class System:
+class System(Record):
     """Base class of the systems of particles in continuous space."""
 
     __slots__ = ()
@@ -24,6 +25,9 @@ class System:
     n_dims: int
     configuration_dtype = np.float64
     energy_dtype = np.float64
+
+    def _arguments(self) -> dict[str, Any]:
+        return {name: value for name, value in super()._arguments().items() if (name, value) != ("n_up", SPINLESS)}
 
     @property
     def shape(self) -> tuple[int, int]:

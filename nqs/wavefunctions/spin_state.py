@@ -23,7 +23,7 @@ class SpinState(WaveFunction):
 
     def __mul__(self, other: WaveFunction) -> "SpinProduct":
         if not isinstance(other, SpinState):
-            return NotImplemented
+            self._no_arithmetic(other)
         if self.shape != other.shape:
             raise ValueError(f"expected two factors for the same sites, got {self.shape} and {other.shape}")
         return SpinProduct(self, other)

@@ -6,13 +6,14 @@ the ones below, and ``workspace``, ``refresh`` and ``accept`` of ``montecarlo.me
 ``workspace``, ``row_size`` and ``jacobian`` are compiled into the sampler.
 """
 
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, NoReturn, Self
 
 import numpy as np
 
 from montecarlo.metropolis import accept, log_density, log_density_ratio, refresh, workspace
 from neural.jit import generic, kernel
 from neural.parameters import flatten, n_parameters, named_parameters, unflatten
+from neural.records import Record
 from nqs.log_derivatives import Blocks, Dense, Jacobian
 
 
@@ -64,14 +65,14 @@ def jacobian(psi: Any, rows: np.ndarray) -> Jacobian:
     ...
 
 
-class WaveFunction:
+class WaveFunction(Record):
     """Base class of the wave functions of particles: ``*`` multiplies them, and the rest is for looking at one."""
 
     __slots__ = ()
 
     def __mul__(self, other: "WaveFunction") -> "Product":
         if not isinstance(other, WaveFunction):
-            return NotImplemented
+            self._no_arithmetic(other)
         if self.shape != other.shape:
             raise ValueError(
                 f"expected two factors of one system, got {type(self).__name__} for (n_particles, n_dims) = "
@@ -80,6 +81,19 @@ class WaveFunction:
         if self.antisymmetric and other.antisymmetric:
             raise ValueError("expected one determinant in a product, got two: their product is symmetric")
         return Product(self, other)
+
+    def _no_arithmetic(self, other: Any) -> NoReturn:
+        raise TypeError(
+            f"expected a product of two wave functions of one system, got {type(self).__name__} and "
+            f"{type(other).__name__}: wave functions have no sums or multiples, their norm is arbitrary"
+        )
+
+    __add__ = __radd__ = __rmul__ = _no_arithmetic
+
+    __hash__ = None  # type: ignore[assignment]  # parameters may change
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, n_parameters={self.n_parameters})"
 
     @property
     def antisymmetric(self) -> bool:
@@ -207,6 +221,9 @@ class Product(WaveFunction, _Factors):
     @property
     def symmetric(self) -> bool:
         return self.left.symmetric and self.right.symmetric
+
+    def __repr__(self) -> str:
+        return " * ".join(map(repr, self.factors))
 
     @property
     def factors(self) -> tuple[WaveFunction, ...]:

@@ -56,6 +56,7 @@ def test_a_measurement_continues_where_it_was_interrupted(monkeypatch, stop):
     expected = list(whole.measuring(64 * 200, observables))
     measuring = interrupted.measuring(64 * 200, observables)
     assert [next(measuring) for _ in range(stop)] == expected[:stop]
+    measuring.close()
     fresh.restore(interrupted.state())
     assert list(fresh.measuring(64 * 200, observables)) == expected[stop:]
     assert fresh.measured() == whole.measured()
