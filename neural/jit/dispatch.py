@@ -58,8 +58,7 @@ def generic(function: Function) -> Any:
                 raise TypingError(_no_implementation(class_of(model)))
             return getattr(implementation, "py_func", implementation)  # of a kernel
 
-        options = {"fastmath": FAST_MATH, **OPTIONS}
-        overload(dispatch, jit_options=options, strict=False)(select)
+        overload(dispatch, jit_options={"fastmath": FAST_MATH, **OPTIONS}, strict=False)(select)
     dispatch.register = register  # type: ignore[method-assign]
-    dispatch.is_generic = True  # type: ignore[attr-defined]
+    dispatch.compiled_with = repr((sorted(FAST_MATH), OPTIONS))  # type: ignore[attr-defined]
     return dispatch

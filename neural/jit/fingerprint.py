@@ -54,7 +54,8 @@ def class_of(numba_type: Any) -> type:
 
 
 def is_generic(value: Any) -> bool:
-    return getattr(value, "is_generic", False)
+    """Whether a function was declared by ``generic``."""
+    return hasattr(value, "compiled_with")
 
 
 class Fingerprint:
@@ -149,7 +150,7 @@ class _Reader:
         if isinstance(member, _Intrinsic):
             return "intrinsic", self.value(member._defn)
         if is_generic(member):
-            return "generic", member.__name__
+            return "generic", member.__name__, member.compiled_with
         return self._class(member) if isinstance(member, type) else self._function(member)
 
     def _dispatcher(self, dispatcher: Dispatcher) -> Description:

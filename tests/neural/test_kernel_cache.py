@@ -6,9 +6,11 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from user_program import Program, history
 
 from neural import jit
 from neural.jit import COMPILED, CacheWarning, announced, follow_changes, storage
@@ -187,6 +189,17 @@ def test_an_implementation_that_is_missing_is_missing_with_a_full_cache(tmp_path
     finished = run(tmp_path, "program.py")
     assert finished.returncode == 1
     assert "accept is not defined for Model; it is for nothing yet" in finished.stderr
+
+
+def test_a_program_that_is_edited_at_random(tmp_path):
+    """Every version is what its text says; those that differ in a comment or came before are not compiled again."""
+    seen = set()
+    for program in [Program(), Program(comment="explained", from_input=True), *history(7, seed=1)[1:]]:
+        (energies, found), (plain, _) = (program.run(tmp_path, compiled=compiled) for compiled in (True, False))
+        assert energies == pytest.approx(plain, rel=1e-10)
+        text = replace(program, comment="", from_input=False)
+        assert found == 2 if text in seen else found < 2
+        seen.add(text)
 
 
 def cell(text: str, **names: object) -> dict:
