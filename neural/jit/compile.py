@@ -44,7 +44,10 @@ def _compile(function: Callable[..., Any], **options: Any) -> Any:
 
 
 def kernel(function: Function) -> Function:
-    """Compile ``function`` without the interpreter lock, cached on disk, with ``FAST_MATH``."""
+    """Compile ``function`` without the interpreter lock, cached on disk, with ``FAST_MATH``.
+
+    What its global names mean is frozen when it is compiled; ``follow_changes``, which chains call, looks again.
+    """
     return _compile(function, fastmath=FAST_MATH)
 
 

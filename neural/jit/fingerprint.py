@@ -37,6 +37,7 @@ PLAIN_TYPES = (
     types.DType,
     types.NumberClass,
 )
+FROZEN_BYTES = 10**6  # of an array that Numba copies into the machine code; it points to a larger one
 MEMBER = "member"  # the place of another function or class in a description
 
 
@@ -216,7 +217,7 @@ class _Reader:
         return "module", [(word, self.value(each, words)) for word, each in attributes if each is not MISSING]
 
     def _data(self, value: Any, words: frozenset[str]) -> Description:
-        if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
+        if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject and value.nbytes <= FROZEN_BYTES:
             layout = repr(getattr(value, "flags", None))
             content = WATCH.content(value, _bytes) if isinstance(value, np.ndarray) else _bytes(value)
             return "array", repr(value.dtype), value.shape, layout, content

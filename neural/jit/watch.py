@@ -15,7 +15,7 @@ MISSING = object()  # the value of a name that has none
 
 
 class Watch:
-    """What was read, and from where."""
+    """What was read, and from where. Another thread may read on while this one looks for changes."""
 
     def __init__(self) -> None:
         self.n_registered = 0  # implementations of generics, in all
@@ -77,22 +77,23 @@ class Watch:
 
     def changed(self) -> bool:
         """Whether anything that was read has changed."""
-        return self.changed_by_user() or _rebound(self._names.values())
+        return self.changed_by_user() or _rebound([*self._names.values()])
 
     def changed_by_user(self) -> bool:
         """The same, but that the names in Born's own modules are taken to be constant."""
         return (
             _rebound(self._foreign)
-            or any(_contents(cell) is not value for cell, value in self._cells.values())
-            or any(function.__code__ is not code for function, code in self._codes.values())
-            or any(read(value) != found for value, read, found in self._contents.values())
+            or any(_contents(cell) is not value for cell, value in [*self._cells.values()])
+            or any(function.__code__ is not code for function, code in [*self._codes.values()])
+            or any(read(value) != found for value, read, found in [*self._contents.values()])
             or self._another_implementation()
         )
 
     def _another_implementation(self) -> bool:
         if self.n_registered == self._n_registered:
             return False
-        if any(generic.dispatch(cls) is not found for (generic, cls), found in self._implementations.items()):
+        chosen = [*self._implementations.items()]
+        if any(generic.dispatch(cls) is not found for (generic, cls), found in chosen):
             return True
         self._n_registered = self.n_registered
         return False

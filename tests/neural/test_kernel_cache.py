@@ -123,23 +123,20 @@ HELPER = source("""
 """)
 
 
-@pytest.mark.parametrize("setting", ["as usual", "NUMBA_CACHE_DIR", "no folder"])
+@pytest.mark.parametrize("setting", ["as usual", "without a folder"])
 def test_a_helper_in_another_file_is_edited(tmp_path, setting):
     (tmp_path / "wells.py").write_text(WELLS)
     (tmp_path / "program.py").write_text(LOCAL)
     (tmp_path / "file").touch()
-    environment = {
-        "as usual": {},
-        "NUMBA_CACHE_DIR": {"NUMBA_CACHE_DIR": str(tmp_path / "numba")},
-        "no folder": {"BORN_CACHE_DIR": str(tmp_path / "file")},
-    }[setting]
+    without = {"BORN_CACHE_DIR": str(tmp_path / "file"), "NUMBA_CACHE_DIR": str(tmp_path / "numba")}
+    environment = {} if setting == "as usual" else without
     edits = [(0.5, [1.0, 2.0]), (0.75, [1.145, 2.465]), (5.0, [3.61, 10.37])]
     for strength, energies in edits if setting == "as usual" else edits[:2]:
         (tmp_path / "helper.py").write_text(HELPER.format(strength=strength))
         finished = run(tmp_path, "program.py", **environment)
         assert numbers(finished) == pytest.approx(energies, rel=1e-12)
         told = [line for line in finished.stderr.splitlines() if "set BORN_CACHE_DIR to a folder of your own" in line]
-        assert len(told) == (setting == "no folder")
+        assert len(told) == (setting != "as usual")
 
 
 MAIN = source("""
@@ -194,10 +191,10 @@ def test_an_implementation_that_is_missing_is_missing_with_a_full_cache(tmp_path
 def test_a_program_that_is_edited_at_random(tmp_path):
     """Every version is what its text says; those that differ in a comment or came before are not compiled again."""
     seen = set()
-    for program in [Program(), Program(comment="explained", from_input=True), *history(7, seed=1)[1:]]:
+    for program in [Program(), Program(comment="explained", from_command_line=True), *history(7, seed=1)[1:]]:
         (energies, found), (plain, _) = (program.run(tmp_path, compiled=compiled) for compiled in (True, False))
         assert energies == pytest.approx(plain, rel=1e-10)
-        text = replace(program, comment="", from_input=False)
+        text = replace(program, comment="", from_command_line=False)
         assert found == 2 if text in seen else found < 2
         seen.add(text)
 
@@ -377,6 +374,16 @@ def test_global_names_that_change_in_this_process(cache):
     again = cell("late = kernel(lambda x: g(x) + 0)", g=space["g"])["late"]
     assert again(1.0) == 40.0
     assert hits(again) == 1
+
+
+def test_a_large_array_is_neither_copied_nor_kept(cache):
+    """Machine code points to it, so that its elements are those of the moment."""
+    for found in (0, 0):
+        space = cell("table = np.ones(200_000)\nf = kernel(lambda x: table[7] * x)")
+        assert space["f"](2.0) == 2.0
+        space["table"][7] = 3.0
+        assert space["f"](2.0) == 6.0
+        assert hits(space["f"]) == found
 
 
 def test_another_implementation_for_the_same_class(cache):

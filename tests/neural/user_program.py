@@ -108,7 +108,7 @@ class Program:
     flag: bool = True
     fields: tuple[str, str] = ("width", "depth")
     by_module: bool = False  # the helper is an attribute of its module
-    from_input: bool = False  # the script comes from standard input
+    from_command_line: bool = False  # the script is no file
     comment: str = ""
 
     def write(self, folder: pathlib.Path) -> str:
@@ -122,8 +122,8 @@ class Program:
         (folder / "helper.py").write_text(HELPER.format(**texts))
         return textwrap.dedent(SCRIPT).format(**texts)
 
-    def run(self, folder: pathlib.Path, *, compiled: bool) -> tuple[list[float], int]:
-        """The energies that a new process prints, and how many kernels it found in the folder's cache."""
+    def begin(self, folder: pathlib.Path, *, compiled: bool) -> subprocess.Popen:
+        """A new process of the program, with the folder's cache."""
         script = self.write(folder)
         (folder / "program.py").write_text(script)
         environment = os.environ | {
@@ -132,18 +132,18 @@ class Program:
             "PYTHONDONTWRITEBYTECODE": "1",  # two edits of one size in one second are one to the import system
             "NUMBA_DISABLE_JIT": str(int(not compiled)),
         }
-        finished = subprocess.run(
-            [sys.executable, "-W", "error", "-" if self.from_input else "program.py"],
-            input=script,
-            env=environment,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if finished.returncode:
-            raise AssertionError(finished.stderr)
-        *energies, found = finished.stdout.split()
+        source = ["-c", script] if self.from_command_line else ["program.py"]
+        command = [sys.executable, "-W", "error", *source]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=environment, cwd=folder, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, folder: pathlib.Path, *, compiled: bool) -> tuple[list[float], int]:
+        """The energies that a new process prints, and how many kernels it found in the folder's cache."""
+        process = self.begin(folder, compiled=compiled)
+        output, errors = process.communicate()
+        if process.returncode:
+            raise AssertionError(errors)
+        *energies, found = output.split()
         return [float(energy) for energy in energies], int(found)
 
 
