@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from montecarlo.metropolis import refresh, workspace
-from neural.jit import kernel
+from neural.jit import follow_changes, kernel
 from nqs.spins import multiply_flip_ratios, ratio
 from nqs.wavefunctions.wavefunction import Product, WaveFunction, log_psi
 
@@ -68,6 +68,7 @@ class SpinState(WaveFunction):
         raise TypeError("expected a wave function of particles: spins have neither gradient nor Laplacian")
 
     def _check(self, x: np.ndarray) -> np.ndarray:
+        follow_changes()
         found = np.asarray(x)
         if found.shape[-1:] != self.shape or not np.isin(found, (-1, 1)).all():
             raise ValueError(f"expected spins +-1 of shape (..., {self.shape[0]}), got shape {found.shape}")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, NoReturn, Self
 import numpy as np
 
 from montecarlo.metropolis import accept, log_density, log_density_ratio, refresh, workspace
-from neural.jit import generic, kernel
+from neural.jit import follow_changes, generic, kernel
 from neural.parameters import flatten, n_parameters, named_parameters, unflatten
 from neural.records import Record
 from nqs.log_derivatives import Blocks, Dense, Jacobian
@@ -151,6 +151,7 @@ class WaveFunction(Record):
         return dense.reshape(*rows.shape[:-1], self.n_parameters)
 
     def _check(self, x: np.ndarray) -> np.ndarray:
+        follow_changes()
         x = np.ascontiguousarray(x, dtype=np.float64)
         if x.shape[-2:] != self.shape:
             raise ValueError(f"expected configurations of shape (..., {self.shape[0]}, {self.shape[1]}), got {x.shape}")

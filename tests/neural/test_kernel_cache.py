@@ -51,8 +51,6 @@ SCRIPT = source("""
     from nqs.energy import _local_energies, local_energies
     from nqs.systems.system import System, potential
 
-    K = float(sys.argv[1])
-
     class Fields(NamedTuple):
         base: tuple
         n_particles: int = 1
@@ -66,18 +64,20 @@ SCRIPT = source("""
         return K * x[0, 0] ** 2
 
     trap = Trap(nqs.HarmonicOscillator(1, 1))
+    psi = nqs.Gaussian(nqs.HarmonicOscillator(1, 1), 0.5)
     x, weights = np.polynomial.hermite.hermgauss(4)
-    energies = local_energies(trap, nqs.Gaussian(nqs.HarmonicOscillator(1, 1), 0.5), x.reshape(4, 1, 1))
-    print(energies @ weights / weights.sum(), sum(_local_energies.stats.cache_misses.values()))
+    for K in map(float, sys.argv[1:]):
+        print(local_energies(trap, psi, x.reshape(4, 1, 1)) @ weights / weights.sum())
+    print(sum(_local_energies.stats.cache_misses.values()))
 """)
 
 
 def test_a_potential_that_reads_a_global_of_the_script(tmp_path):
-    """<K x^2> + 1/4 = K/2 + 1/4: a sweep by argument, each value compiled once, from a file or from standard input."""
+    """<K x^2> + 1/4 = K/2 + 1/4: a sweep by argument and by a loop, from a file and from standard input."""
     (tmp_path / "sweep.py").write_text(SCRIPT)
     assert numbers(run(tmp_path, "sweep.py", "1")) == pytest.approx([0.75, 1], rel=1e-12)
-    assert numbers(run(tmp_path, "sweep.py", "5")) == pytest.approx([2.75, 1], rel=1e-12)
-    assert numbers(run(tmp_path, "1", script=SCRIPT)) == pytest.approx([0.75, 0], rel=1e-12)
+    assert numbers(run(tmp_path, "sweep.py", "5", "1")) == pytest.approx([2.75, 0.75, 1], rel=1e-12)
+    assert numbers(run(tmp_path, "1", "5", script=SCRIPT)) == pytest.approx([0.75, 2.75, 0], rel=1e-12)
 
 
 # E_L of a Gaussian of alpha = 1/2 is n/2 + V - x^2 / 2 for n coordinates, at points of x^2 = 0.58 and 1.86.
