@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from neural.saved import Saved
+
 BEGINNING = 3  # records whose median is where a loss begins
 FIRST = 8  # records before any is judged, but for what is not finite
 RECENT = 16  # records from which the scatter is known
@@ -31,6 +33,7 @@ ABSURD = 1000.0  # how many times its size a loss may become
 GROWTH = 1.05  # of what is remembered, from one record to the next
 ROUNDING = 1e-9  # of a loss, relative
 NORMAL = 1.4826 / math.sqrt(2)  # from the median of |x_t - x_t-1| to a standard deviation
+REMEMBERED = ("start", "lowest", "highest", "noise", "spread", "size", "span")
 
 
 class DivergedError(FloatingPointError):
@@ -83,7 +86,7 @@ class Watch:
     ) -> None:
         self.name, self.advice, self.minimised, self.unit, self.patience = name, advice, minimised, unit, patience
         self.n_seen = self.in_a_row = 0
-        self.start = self.lowest = self.highest = math.nan
+        self.start = self.lowest = self.highest = 0.0
         self.noise = self.spread = self.size = self.span = 0.0
         self.recent: list[float] = []
 
@@ -152,13 +155,17 @@ class Watch:
         return now if self.n_seen <= FIRST or known == 0 else min(now, GROWTH * known)
 
     def state(self) -> dict[str, Any]:
-        """What it remembers, as numbers and an array."""
-        numbers = ("n_seen", "in_a_row", "start", "lowest", "highest", "noise", "spread", "size", "span")
-        return {"recent": np.array(self.recent), **{name: getattr(self, name) for name in numbers}}
+        """What it remembers, as numbers and an array of fixed length."""
+        recent = np.array([*self.recent, *[0.0] * (RECENT - len(self.recent))])
+        counts = {"n_seen": self.n_seen, "in_a_row": self.in_a_row}
+        return {"recent": recent, **counts, **{name: getattr(self, name) for name in REMEMBERED}}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Judge on from what ``state`` returned, to the same bits."""
-        self.recent = [float(x) for x in np.asarray(state["recent"])]
-        self.n_seen, self.in_a_row = int(state["n_seen"]), int(state["in_a_row"])
-        for name in ("start", "lowest", "highest", "noise", "spread", "size", "span"):
-            setattr(self, name, float(state[name]))
+    def restore(self, state: Mapping[str, Any] | Saved) -> None:
+        """Judge on from what ``state`` returned, to the same bits. Raises ``ValueError`` for what it could not be."""
+        saved = state if isinstance(state, Saved) else Saved(state)
+        saved.names(("recent", "n_seen", "in_a_row", *REMEMBERED))
+        recent = saved.array("recent", (RECENT,), np.float64)
+        self.n_seen, self.in_a_row = saved.integer("n_seen"), saved.integer("in_a_row", most=self.patience)
+        self.recent = recent[: self.n_seen].tolist()
+        for name in REMEMBERED:
+            setattr(self, name, saved.number(name))

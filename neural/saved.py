@@ -98,6 +98,13 @@ class Saved:
             self.refuse(f"a finite number from {least:g} to {most:g}", float(found), name)
         return float(found)
 
+    def text(self, name: str, default: Any = MISSING) -> str:
+        """A string, or the default where there is none."""
+        if default is not MISSING and name not in self:
+            return default
+        found = self.entry(name)
+        return found if isinstance(found, str) else self.refuse("a text", type(found).__name__, name)
+
     def flag(self, name: str) -> bool:
         """True or False."""
         found = np.asarray(self.entry(name))

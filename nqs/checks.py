@@ -77,14 +77,19 @@ def _kind(found: Any) -> str:
 
 def check_energies(step: int, energies: np.ndarray) -> None:
     """A DivergedError for local energies, shape (n_chains, n_samples), that are not all finite."""
-    if not np.isfinite(energies).all():
-        chain, sample = np.argwhere(~np.isfinite(energies))[0]
-        bad = np.count_nonzero(~np.isfinite(energies))
-        raise DivergedError(
-            f"step {step}: {bad} of {energies.size} local energies are not finite, first in chain {chain} "
-            f"at sample {sample}; a smaller learning rate or a larger shift may help, and where particles meet "
-            "the wave function needs the cusp of the interaction"
-        )
+    if complaint := not_finite(energies):
+        raise DivergedError(f"step {step}: {complaint}; a smaller learning rate or a larger shift may help", step)
+
+
+def not_finite(energies: np.ndarray) -> str:
+    """What is wrong with local energies, shape (n_chains, n_samples), that are not all finite; else empty."""
+    bad = ~np.isfinite(energies)
+    if not bad.any():
+        return ""
+    chain, sample = np.argwhere(bad)[0]
+    found = f"{np.count_nonzero(bad)} of {energies.size} local energies are not finite"
+    where = f"first in chain {chain} at sample {sample}"
+    return f"{found}, {where}; where particles meet the wave function needs the cusp of the interaction"
 
 
 def check_values(name: str, values: Any, n: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from neural.loops import loop
 from neural.optimizers import Optimizer, State
 from neural.parameters import saved_parameters
 from neural.saved import Saved, check_same, description
-from nqs.checks import VMCWarning, check_arguments, check_energies
+from nqs.checks import VMCWarning, check_arguments, check_energies, not_finite
 from nqs.energy import LocalEnergy
 from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted, weighted_variance
 from nqs.log_derivatives import Jacobian
@@ -28,6 +28,18 @@ from nqs.measuring import IMAGINARY, Sums, add_round, continues, estimators, sum
 from nqs.observables import Deriving, Observable
 from nqs.proposals.spin_exchange import SpinExchange
 from nqs.reconfiguration import StochasticReconfiguration
+from nqs.safeguard import (
+    LARGEST_CHANGE,
+    NOTHING,
+    TRUST_REGION,
+    Best,
+    Record,
+    Safeguard,
+    place,
+    positions,
+    record_of,
+    run_away,
+)
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System, check_positive, check_positive_integer
 from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
@@ -109,6 +121,10 @@ class VMC:
         x = system.first_configurations(n_chains, np.random.default_rng(first))
         self.chains = chains_of(x, proposal, n_temperatures, seed=chains, threads=threads or os.cpu_count() or 1)
         self.optimizer_state = optimizer.init(psi.n_parameters)
+        is_natural = isinstance(optimizer, StochasticReconfiguration)
+        self._largest_change = TRUST_REGION * optimizer.max_distance if is_natural else LARGEST_CHANGE
+        self._safeguard = Safeguard(f"a smaller learning rate{' or a larger shift' if is_natural else ''} may help")
+        self.diverged = ""
         self.power = check_power(power, system, n_temperatures)
         self.step = 0
         self._ready, self._drawn_from = False, self.power
@@ -119,13 +135,26 @@ class VMC:
 
     @loop
     def steps(self, n: int) -> Iterator[Step]:
-        """Improve the wave function ``n`` times, yielding a record after each."""
+        """Improve the wave function ``n`` times, yielding a record after each.
+
+        Raises ``DivergedError`` where it runs away and shorter steps do not help; psi, the chains and the optimizer are
+        then at the best state so far, from which other settings may continue.
+        """
         with self._exclusive:
             for _ in range(n):
                 self.burn_in()
-                with one_blas_thread():
-                    record = self._step()
-                yield record
+                yield self._good_step()
+
+    def _good_step(self) -> Step:
+        """One step, after which the training is in order, or known to have diverged."""
+        try:
+            with one_blas_thread():
+                record = self._step()
+        except DivergedError as error:
+            self.diverged = str(error)
+            raise
+        self.diverged = ""
+        return record
 
     def burn_in(self, power: float | None = None) -> None:
         """Bring the chains to equilibrium and tune the proposal; nothing where this was done before.
@@ -146,39 +175,63 @@ class VMC:
         return Flattened(self.psi, power), Weighted.for_chains(*arguments)
 
     def _step(self) -> Step:
-        target, recorded = self._target(self.power, self.samples_per_chain)
-        acceptance = self.chains.run(target, recorded, self.samples_per_chain, self.moves_per_sample)
-        check_energies(self.step, recorded.energies)
-        weights = recorded.weights(self.power) if self.power != 2 else None
-        energy = estimate(recorded.energies if weights is None else linearised(recorded.energies, weights), warn=False)
+        recorded, weights, energy, acceptance = self._good_samples()
         self._check(energy, acceptance)
-        rows = recorded.rows.reshape(-1, row_size(self.psi))
-        energies, clipped = clip_energies(recorded.energies.ravel(), self.clip)
-        variance = energy.variance if weights is None else weighted_variance(recorded.energies, weights)
-        if getattr(self.psi, "is_complex", False):
-            energies = energies + 1j * recorded.imaginary.ravel()
-            variance += (
-                float(recorded.imaginary.var()) if weights is None else weighted_variance(recorded.imaginary, weights)
-            )
-        before, o = self.psi.parameters, jacobian(self.psi, rows)
-        if weights is not None:
-            o, energies = reweighted(o, energies, weights)
+        o, energies, clipped = self._prepared(recorded, weights)
+        before = self.psi.parameters
         after, solver = self._update(before, o, energies)
         if not np.isfinite(after).all():
-            raise DivergedError(f"step {self.step}: the update is not finite; a smaller learning rate may help")
-        self.psi = self.psi.with_parameters(after)
+            raise DivergedError(f"step {self.step}: the update is not finite; {self._safeguard.advice}", self.step)
+        self.psi = self._safeguard.bounded(self.psi, after, self.chains.x, self._largest_change, self.step)
         self._measured = {}
-        record = Step(
-            self.step,
-            energy,
-            variance,
-            acceptance,
-            clipped,
-            float(np.linalg.norm(after - before)),
-            solver,
-        )
+        norm = float(np.linalg.norm(self.psi.parameters - before))
+        variance = variance_of(recorded, weights, energy)
         self.step += 1
-        return record
+        return Step(self.step - 1, energy, variance, acceptance, clipped, norm, solver)
+
+    def _good_samples(self) -> tuple[Any, np.ndarray | None, Estimate, float]:
+        """Samples of psi, which goes back towards the best parameters until they are good; with weights."""
+        x = positions(self.chains)
+        while True:
+            target, recorded = self._target(self.power, self.samples_per_chain)
+            acceptance = self.chains.run(target, recorded, self.samples_per_chain, self.moves_per_sample)
+            complaint = not_finite(recorded.energies)
+            if not complaint:
+                weights = recorded.weights(self.power) if self.power != 2 else None
+                energies = recorded.energies if weights is None else linearised(recorded.energies, weights)
+                energy = estimate(energies, warn=False)
+                record = record_of(recorded.energies, weights, energy, acceptance)
+                complaint = self._safeguard.complaint(record)
+                if not complaint:
+                    self._safeguard.accept(self.step, self._now(record))
+                    return recorded, weights, energy, acceptance
+            self._retreat(complaint, x)
+
+    def _now(self, record: Record = NOTHING) -> Best:
+        return Best(self.psi.parameters, self.optimizer_state, record)
+
+    def _retreat(self, complaint: str, x: np.ndarray) -> None:
+        """Back towards the best parameters, or, after many attempts, to them, with a ``DivergedError``.
+
+        x : positions of the chains before the bad samples
+        """
+        guard, far = self._safeguard, run_away(self.psi, self.chains.x, x)
+        place(self.chains, x)
+        if not guard.exhausted:
+            self.psi = guard.retreat(self.psi)
+            return
+        if guard.best is not None:
+            self.psi, self.optimizer_state = self.psi.with_parameters(guard.best.parameters), guard.best.optimizer
+            guard.retreats, guard.broken = 0, False
+        raise DivergedError(f"step {self.step}: {complaint}{far}; {guard.advice}", self.step)
+
+    def _prepared(self, recorded: Any, weights: np.ndarray | None) -> tuple[Jacobian, np.ndarray, float]:
+        """Log-derivatives and local energies for an update, and which fraction of these was clipped."""
+        o = jacobian(self.psi, recorded.rows.reshape(-1, row_size(self.psi)))
+        energies, clipped = clip_energies(recorded.energies.ravel(), self.clip)
+        if getattr(self.psi, "is_complex", False):
+            energies = energies + 1j * recorded.imaginary.ravel()
+        return (o, energies, clipped) if weights is None else (*reweighted(o, energies, weights), clipped)
 
     def _update(self, parameters: np.ndarray, o: Jacobian, energies: np.ndarray) -> tuple[np.ndarray, str]:
         if isinstance(self.optimizer, StochasticReconfiguration):
@@ -186,7 +239,8 @@ class VMC:
                 update = self.optimizer.step(parameters, o, energies, self.optimizer_state)
             except np.linalg.LinAlgError:
                 message = f"step {self.step}: the metric is not positive definite within rounding"
-                raise DivergedError(f"{message}; a larger shift or method='iterations' may help") from None
+                advice = "a larger shift or method='iterations' may help"
+                raise DivergedError(f"{message}; {advice}", self.step) from None
             parameters, self.optimizer_state, solution = update
             return parameters, solution.method
         gradient = energy_gradient(o, energies)
@@ -295,6 +349,8 @@ class VMC:
             "chains": self.chains.state(),
             "measured": {name: accumulator.state() for name, accumulator in self._measured.items()},
             "made_for": self._made_for(),
+            "safeguard": self._safeguard.state(self._now()),
+            "diverged": self.diverged,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -306,7 +362,8 @@ class VMC:
             self._restore(Saved(state))
 
     def _restore(self, saved: Saved) -> None:
-        saved.names(("step", "ready", "parameters", "optimizer", "chains"), ("power", "measured", "made_for"))
+        optional = ("power", "measured", "made_for", "safeguard", "diverged")
+        saved.names(("step", "ready", "parameters", "optimizer", "chains"), optional)
         if "made_for" in saved:
             check_same(saved.part("made_for"), self._made_for())
         psi = self.psi.with_parameters(saved_parameters(saved.part("parameters"), self.psi))
@@ -315,6 +372,10 @@ class VMC:
         self._check_sector(saved, chains)
         measured = sums_from_state(saved.part("measured"), len(self.chains)) if "measured" in saved else {}
         step, ready, power = saved.integer("step"), saved.flag("ready"), saved.number("power", TINY, 2.0, default=2.0)
+        safeguard = self._safeguard.anew()
+        if "safeguard" in saved:
+            safeguard.restore(saved.part("safeguard"), len(psi.parameters), self._saved_optimizer)
+        self._safeguard, self.diverged = safeguard, saved.text("diverged", default="")
         self.chains.assign(chains)
         self.psi, self.optimizer_state, self._measured = psi, optimizer_state, measured
         self.step, self._ready, self._drawn_from = step, ready, power
@@ -346,6 +407,13 @@ class VMC:
                 found = np.setdiff1d(x.sum(axis=1, dtype=np.int64), self.chains.x.sum(axis=1, dtype=np.int64))
                 if found.size:
                     saved.refuse(f"spins of the magnetisation {self.system.magnetisation}", found[0], "chains/x")
+
+
+def variance_of(recorded: Any, weights: np.ndarray | None, energy: Estimate) -> float:
+    """The variance of H, which is that of both parts of the local energies; a real psi may have an imaginary one."""
+    if weights is not None:
+        return sum(weighted_variance(part, weights) for part in (recorded.energies, recorded.imaginary))
+    return energy.variance + float(recorded.imaginary.var())
 
 
 def energy_gradient(o: Jacobian, energies: np.ndarray) -> np.ndarray:
