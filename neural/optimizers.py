@@ -15,6 +15,7 @@ where a penalty l1 |p| + l2 p^2 / 2 is set. The conventions are those of ``torch
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -32,13 +33,13 @@ class State(NamedTuple):
 
 def _check(name: str, value: float, low: float, high: float = math.inf) -> None:
     """Hyperparameters lie in [low, high)."""
-    if not low <= value < high:
-        raise ValueError(f"expected {low} <= {name} < {high}, got {value}")
+    if not (isinstance(value, Real) and low <= value < high):
+        raise ValueError(f"expected {low} <= {name} < {high}, got {value!r}")
 
 
 def _check_positive(name: str, value: float) -> None:
-    if not 0 < value < math.inf:
-        raise ValueError(f"expected a finite {name} > 0, got {value}")
+    if not (isinstance(value, Real) and 0 < value < math.inf):
+        raise ValueError(f"expected a finite {name} > 0, got {value!r}")
 
 
 @dataclass(frozen=True)

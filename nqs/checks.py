@@ -15,6 +15,8 @@ from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System
 from nqs.wavefunctions.wavefunction import WaveFunction
 
+FAR = 10.0  # extents of a system, beyond which no particle is found; a hundred times as many for a poor guess
+
 
 class VMCWarning(UserWarning):
     """Something that casts doubt on the numbers, with one line of advice."""
@@ -90,6 +92,19 @@ def not_finite(energies: np.ndarray) -> str:
     found = f"{np.count_nonzero(bad)} of {energies.size} local energies are not finite"
     where = f"first in chain {chain} at sample {sample}"
     return f"{found}, {where}; where particles meet the wave function needs the cusp of the interaction"
+
+
+def run_away(system: Any, psi: Any, x: np.ndarray) -> str:
+    """What is wrong with configurations, (n_chains, n_particles, n_dims), of a psi that cannot be normalised."""
+    if x.ndim != 3:
+        return ""
+    exponents = {name: array.min() for name, array in psi.named_parameters().items() if name.endswith("alpha")}
+    negative = ", ".join(f"{name} is {least:.3g}" for name, least in exponents.items() if least < 0)
+    distance = np.max(np.abs(x))
+    if not distance > (FAR if negative else 100 * FAR) * np.max(system.extent):
+        return ""
+    found = f"particles are {distance:.2g} from the centre, so that psi cannot be normalised"
+    return f"{found}: {negative}" if negative else found
 
 
 def check_values(name: str, values: Any, n: int) -> np.ndarray:

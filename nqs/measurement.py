@@ -32,6 +32,7 @@ class Measurement(NamedTuple):
     acceptance: float
     variance: float  # of H, which is that of both parts of a complex local energy
     warnings: dict[str, str] = {}  # noqa: RUF012 (never changed): what casts doubt on a value, by its name
+    diverged: str = ""  # how the training ran away, where it did
 
 
 def doubts(sums: Accumulator | Moments) -> str:

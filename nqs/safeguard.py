@@ -29,7 +29,6 @@ ERRORS, RELATIVE = 6.0, 1e-4  # how many standard errors, and which part of the 
 LEAST = 0.25  # part of the acceptance that has to be left, where it was above LARGE
 LARGE = 0.1
 LEAST_WEIGHTS = 0.05  # part of the number of samples that weighted ones are worth
-FAR = 3.0  # how many times as far as before particles may be
 
 
 class Record(NamedTuple):
@@ -59,7 +58,7 @@ class Record(NamedTuple):
         if self.acceptance < LEAST * best.acceptance and best.acceptance > LARGE:
             return f"the acceptance fell from {best.acceptance:.3g} to {self.acceptance:.3g}"
         if self.n_eff < LEAST_WEIGHTS * best.n_eff:
-            return f"the weighted samples are worth {self.n_eff:.3g} instead of {best.n_eff:.3g}"
+            return f"the weighted samples are worth {self.n_eff:.4g} instead of {best.n_eff:.4g}"
         return ""
 
     def breakdown(self, best: "Record | None") -> str:
@@ -164,8 +163,8 @@ class Safeguard:
         return {
             "trust": self.trust,
             "known": self.best is not None,
-            "parameters": best.parameters,
-            "optimizer": {"step": best.optimizer.step, **best.optimizer.memory},
+            "parameters": best.parameters.copy(),
+            "optimizer": {"step": best.optimizer.step, **{k: np.array(v) for k, v in best.optimizer.memory.items()}},
             "record": np.array(best.record),
             "watch": self.watch.state(),
         }
@@ -185,16 +184,6 @@ def change_of(log_psi: np.ndarray, trial: Any, x: np.ndarray) -> float:
     with np.errstate(all="ignore"):
         change = float(np.std(np.real(trial.log_psi(x)) - log_psi))
     return change if np.isfinite(change) else np.inf
-
-
-def run_away(psi: Any, x: np.ndarray, before: np.ndarray) -> str:
-    """The end of a complaint where particles have left for far away: psi cannot be normalised."""
-    if x.ndim != 3 or not np.max(np.abs(x)) > FAR * np.max(np.abs(before)):
-        return ""
-    found = {name: array.min() for name, array in psi.named_parameters().items() if name.endswith("alpha")}
-    negative = [f"{name} is {least:.3g}" for name, least in found.items() if least <= 0]
-    where = f" ({', '.join(negative)})" if negative else ""
-    return f": particles run away, so that psi cannot be normalised{where}"
 
 
 def positions(chains: Any) -> np.ndarray:

@@ -19,7 +19,7 @@ from neural.loops import loop
 from neural.optimizers import Optimizer, State
 from neural.parameters import saved_parameters
 from neural.saved import Saved, check_same, description
-from nqs.checks import VMCWarning, check_arguments, check_energies, not_finite
+from nqs.checks import VMCWarning, check_arguments, not_finite, run_away
 from nqs.energy import LocalEnergy
 from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted, weighted_variance
 from nqs.log_derivatives import Jacobian
@@ -38,7 +38,6 @@ from nqs.safeguard import (
     place,
     positions,
     record_of,
-    run_away,
 )
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System, check_positive, check_positive_integer
@@ -195,7 +194,7 @@ class VMC:
         while True:
             target, recorded = self._target(self.power, self.samples_per_chain)
             acceptance = self.chains.run(target, recorded, self.samples_per_chain, self.moves_per_sample)
-            complaint = not_finite(recorded.energies)
+            complaint = self._impossible(recorded)
             if not complaint:
                 weights = recorded.weights(self.power) if self.power != 2 else None
                 energies = recorded.energies if weights is None else linearised(recorded.energies, weights)
@@ -207,6 +206,10 @@ class VMC:
                     return recorded, weights, energy, acceptance
             self._retreat(complaint, x)
 
+    def _impossible(self, recorded: Any) -> str:
+        """Why samples cannot be right, whatever was before; empty where nothing is wrong."""
+        return run_away(self.system, self.psi, self.chains.x) or not_finite(recorded.energies)
+
     def _now(self, record: Record = NOTHING) -> Best:
         return Best(self.psi.parameters, self.optimizer_state, record)
 
@@ -215,7 +218,7 @@ class VMC:
 
         x : positions of the chains before the bad samples
         """
-        guard, far = self._safeguard, run_away(self.psi, self.chains.x, x)
+        guard = self._safeguard
         place(self.chains, x)
         if not guard.exhausted:
             self.psi = guard.retreat(self.psi)
@@ -223,7 +226,7 @@ class VMC:
         if guard.best is not None:
             self.psi, self.optimizer_state = self.psi.with_parameters(guard.best.parameters), guard.best.optimizer
             guard.retreats, guard.broken = 0, False
-        raise DivergedError(f"step {self.step}: {complaint}{far}; {guard.advice}", self.step)
+        raise DivergedError(f"step {self.step}: {complaint}; {guard.advice}", self.step)
 
     def _prepared(self, recorded: Any, weights: np.ndarray | None) -> tuple[Jacobian, np.ndarray, float]:
         """Log-derivatives and local energies for an update, and which fraction of these was clipped."""
@@ -250,29 +253,38 @@ class VMC:
     def _sample(self, n: int, *, configurations: bool = False) -> tuple[Any, float]:
         recorded = LocalEnergy.for_chains(self.system, self.psi, len(self.chains), n, configurations=configurations)
         acceptance = self.chains.run(self.psi, recorded, n, self.moves_per_sample)
-        check_energies(self.step, recorded.energies)
+        if complaint := self._impossible(recorded):
+            raise DivergedError(f"step {self.step}: {complaint}; {self._safeguard.advice}", self.step)
         return recorded, acceptance
 
-    def measure(self, n_samples: int, observables: Mapping[str, Observable] | None = None) -> Measurement:
+    def measure(
+        self, n_samples: int, observables: Mapping[str, Observable] | None = None, *, allow_diverged: bool = False
+    ) -> Measurement:
         """Average over ``n_samples`` further samples of the fixed wave function.
 
         An observable is a function of configurations, shape (n, n_particles, n_dims), that returns one number for
         each, or one array, see ``nqs.observables``, or an operator. ``warnings`` of the result tells by name what
         should not be believed. Raises ``ValueError`` for another number of values, and for the names "energy" and
-        "acceptance", which are taken.
+        "acceptance", which are taken, and ``DivergedError`` after a training that ran away, unless
+        ``allow_diverged``: ``diverged`` of the result says so then.
         """
         self._measured = {}
-        for _ in self.measuring(n_samples, observables):
+        for _ in self.measuring(n_samples, observables, allow_diverged=allow_diverged):
             pass
         return self.measured()
 
     @loop
-    def measuring(self, n_samples: int, observables: Mapping[str, Observable] | None = None) -> Iterator[Progress]:
+    def measuring(
+        self, n_samples: int, observables: Mapping[str, Observable] | None = None, *, allow_diverged: bool = False
+    ) -> Iterator[Progress]:
         """``measure`` as a generator of progress records; afterwards ``measured()`` has the result.
 
         A measurement that was interrupted, saved with ``state`` and restored continues where it was.
         """
         with self._exclusive:
+            if self.diverged and not allow_diverged:
+                found = f"the training diverged ({self.diverged})"
+                raise DivergedError(f"{found}: train on, or measure with allow_diverged=True")
             yield from self._measuring(n_samples, observables)
 
     def _measuring(self, n_samples: int, observables: Mapping[str, Observable] | None) -> Iterator[Progress]:
@@ -309,7 +321,7 @@ class VMC:
         for name, text in warned.items():
             self._warn(f"{name} is in doubt", f"{name}: {text}")
         self._check(energy, acceptance)
-        return Measurement(energy, estimates, acceptance, variance, warned)
+        return Measurement(energy, estimates, acceptance, variance, warned, self.diverged)
 
     def _check(self, energy: Estimate, acceptance: float) -> None:
         """Warn, once of each kind, about what casts doubt on the numbers."""

@@ -219,6 +219,8 @@ def test_the_cheapest_method_by_shape_and_structure():
     [
         ({"learning_rate": 0.0}, "expected learning_rate to be a positive number, got 0.0"),
         ({"learning_rate": float("nan")}, "expected learning_rate to be a positive number, got nan"),
+        ({"learning_rate": "0.1"}, "expected learning_rate to be a positive number, got '0.1'"),
+        ({"momentum": "0.9"}, "expected momentum to be at least 0 and below 1, got '0.9'"),
         ({"shift": -1e-3}, "expected shift to be a positive number, got -0.001"),
         ({"max_distance": 0.0}, "expected max_distance to be a positive number, got 0.0"),
         ({"tolerance": 0.0}, "expected tolerance to be a positive number, got 0.0"),

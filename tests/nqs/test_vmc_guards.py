@@ -57,6 +57,7 @@ def with_nan() -> nqs.Gaussian:
         ((nqs.Gaussian(TRAP), TRAP, nqs.RandomWalk(), SR()), "a system, then a wave function, got Gaussian and Harm"),
         ((TRAP, nqs.Gaussian(TRAP), nqs.SpinFlip(), SR()), "a proposal for HarmonicOscillator, got SpinFlip"),
         ((TRAP, nqs.Gaussian(TRAP), nqs.Langevin, SR()), "got the class Langevin itself"),
+        ((TRAP, nqs.Gaussian(TRAP), nqs.Langevin(), SR), "got the class StochasticReconfiguration itself"),
         ((TRAP, nqs.Gaussian(TRAP), nqs.Langevin(), "sr"), r"such as StochasticReconfiguration\(0.05\), got str"),
     ],
 )
