@@ -97,6 +97,21 @@ class _Machine(Record):
         """Raises ``ValueError`` for shapes that do not belong together, empty arrays, NaN and infinity."""
         return cls._make((*_checked(visible_bias, hidden_bias, weights), *constants))  # type: ignore[attr-defined]
 
+    def __repr__(self) -> str:
+        n_visible, n_hidden = self.weights.shape
+        n = sum(np.size(leaf) for leaf in self if np.ndim(leaf))  # type: ignore[attr-defined]
+        return f"{type(self).__name__}(n_visible={n_visible}, n_hidden={n_hidden}, {n} parameters)"
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(np.array_equal(a, b) for a, b in zip(self, other))  # type: ignore[call-overload]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None  # type: ignore[assignment]  # arrays inside
+
     @classmethod
     def init(cls, n_visible: int, n_hidden: int, *, seed: Any, scale: float = 0.01, **constants: Any) -> Self:
         """Zero biases and normal weights of standard deviation ``scale``; ``constants`` go to the constructor."""

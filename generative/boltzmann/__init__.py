@@ -1,8 +1,9 @@
 """Boltzmann machines as generative models."""
 
 from generative.boltzmann.deep import DeepBoltzmannMachine, DeepEpoch, DeepTraining
+from generative.boltzmann.gaussian import GaussianBernoulliRBM
 from generative.boltzmann.likelihood import LikelihoodWarning, LogLikelihood, LogPartition
-from generative.boltzmann.models import BernoulliRBM, GaussianBernoulliRBM, IsingRBM, PottsRBM
+from generative.boltzmann.models import BernoulliRBM, IsingRBM, PottsRBM
 from generative.boltzmann.sampling import MixingWarning, Tempering
 from generative.boltzmann.training import Epoch, Training
 from generative.boltzmann.visible import BoltzmannMachine

@@ -13,7 +13,7 @@ Source: R. Salakhutdinov and G. Hinton, AISTATS 2009, eqs. (5)-(9), and section 
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
@@ -21,15 +21,22 @@ import numpy as np
 
 from generative.boltzmann.likelihood import LogLikelihood, LogPartition, sum_over_units
 from generative.boltzmann.models import BernoulliRBM
+from generative.boltzmann.objects import Comparable, described, frozen, read_only
+from generative.boltzmann.options import check_counts, check_likelihood_every, check_options
+from generative.boltzmann.records import checked_state
 from generative.datasets.dataset import check_configurations
 from neural.activations import sigmoid
 from neural.boltzmann import BinaryBoltzmann
+from neural.divergence import DivergedError, Signal, Watch
+from neural.memory import check_memory
 from neural.optimizers import Adam, Optimizer, State
 from neural.parameters import flatten, n_parameters, unflatten
+from neural.saved import Saved
 
 Array = np.ndarray
 
 MOST_HIDDEN = 12  # of the smaller half of the hidden layers, for a sum over all their configurations for every row
+LARGEST_PARAMETER = 1e3  # at which a unit is as certain as a number can say
 MOST_MEAN_FIELD_STEPS, TOLERANCE = 200, 1e-6
 
 
@@ -56,7 +63,7 @@ class DeepEpoch(NamedTuple):
     wall_time: float
 
 
-class DeepBoltzmannMachine:
+class DeepBoltzmannMachine(Comparable):
     """Visible units and two or more hidden layers, all 0 or 1.
 
     layers : numbers of units, the visible ones first
@@ -77,7 +84,19 @@ class DeepBoltzmannMachine:
         self.parameters = Parameters(tuple(np.zeros(n) for n in layers), weights)
         self.layers, self.seed = tuple(int(n) for n in layers), seed
         self.data_mean: Array | None = None
-        self._machine: tuple[Parameters | None, Any] = (None, None)
+        self._restricted: tuple[Any, Any, Any] = (None, None, None)
+
+    @property
+    def parameters(self) -> Parameters:
+        """Biases and weights, read-only arrays; others of the same shapes may be assigned."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, parameters: Parameters) -> None:
+        self._parameters = frozen(parameters)
+
+    def __repr__(self) -> str:
+        return described("DeepBoltzmannMachine", self.parameters, layers=self.layers)
 
     @property
     def n_visible(self) -> int:
@@ -100,15 +119,15 @@ class DeepBoltzmannMachine:
 
     def restricted(self) -> BernoulliRBM:
         """The restricted machine of the same units: its visible ones are v, h_2, ..., its hidden ones h_1, h_3, ..."""
-        if self._machine[0] is not self.parameters:
+        if self._restricted[0] is not self.parameters or self._restricted[1] is not self.data_mean:
             even, odd = range(0, len(self.layers), 2), range(1, len(self.layers), 2)
             machine = self._joined(even, odd)
             model = BernoulliRBM(*machine.weights.shape, seed=self.seed)
             model.machine, model.trained = machine, True
             mean = np.full(self.n_visible, 0.5) if self.data_mean is None else self.data_mean
             model.base_bias[: self.n_visible] = model.bias_of(mean, mean)
-            self._machine = self.parameters, model
-        return self._machine[1]
+            self._restricted = self.parameters, self.data_mean, model
+        return self._restricted[2]
 
     # the distribution
 
@@ -241,6 +260,7 @@ class DeepBoltzmannMachine:
 
     def fit(self, train: Any, **options: Any) -> Iterator[DeepEpoch]:
         """Train by maximum likelihood: an iterator of epoch records; see ``DeepTraining`` for the options."""
+        check_options(DeepTraining.__init__, options)
         return DeepTraining(self, train, **options)
 
     def state(self) -> dict[str, Any]:
@@ -251,14 +271,19 @@ class DeepBoltzmannMachine:
         return tree if self.data_mean is None else tree | {"data_mean": self.data_mean}
 
     def restore(self, state: Any) -> None:
-        """Take over what ``state`` returned. Raises ``ValueError`` for a model of other layers."""
-        layers = tuple(np.size(state["biases"][str(l)]) for l in range(len(state["biases"])))
-        if layers != self.layers:
-            raise ValueError(f"expected the state of a machine with layers {self.layers}, found {layers}")
-        biases = tuple(np.array(state["biases"][str(l)]) for l in range(len(layers)))
-        weights = tuple(np.array(state["weights"][str(l)]) for l in range(1, len(layers)))
-        self.parameters = Parameters(biases, weights)
-        self.data_mean = np.array(state["data_mean"]) if "data_mean" in state else None
+        """Take over what ``state`` returned. Raises ``ValueError`` for a state that is not one of such a model."""
+        saved = Saved(state)
+        saved.names(["biases", "weights"], optional=["data_mean"])
+        biases, weights = saved.part("biases"), saved.part("weights")
+        n_layers = len(self.layers)
+        if len(biases.state) != n_layers:
+            saved.refuse(f"a machine with layers {self.layers}", f"{len(biases.state)} layers", "biases")
+        b = tuple(biases.array(str(l), (self.layers[l],), np.float64) for l in range(n_layers))
+        W = tuple(weights.array(str(l), self.layers[l - 1 : l + 1], np.float64) for l in range(1, n_layers))
+        mean = (
+            saved.array("data_mean", (self.n_visible,), np.float64, least=0, most=1) if "data_mean" in saved else None
+        )
+        self.parameters, self.data_mean = Parameters(b, W), None if mean is None else read_only(mean)
 
 
 def _entropy(p: Array) -> Array:
@@ -315,23 +340,26 @@ class DeepTraining(Iterator[DeepEpoch]):
         likelihood_every: int = 0,
         seed: int | None = None,
     ) -> None:
+        n_chains = batch_size if n_chains is None else n_chains
         sizes = dict(k=k, n_epochs=n_epochs, batch_size=batch_size, mean_field_steps=mean_field_steps)
-        for name, value in (sizes | {"n_chains": n_chains or batch_size}).items():
-            if value < 1:
-                raise ValueError(f"expected {name} >= 1, got {value}")
+        check_counts(**sizes, n_chains=n_chains)
+        check_likelihood_every(likelihood_every)
+        check_memory(n_chains * sum(model.layers) * 40, f"{n_chains} chains", "a smaller n_chains or batch_size")
         self.model, self.rows = model, model.check(train, "training data").astype(np.float64)
         self.validation = None if validation is None else model.check(validation, "validation data")
         self.k, self.n_epochs, self.batch_size, self.mean_field_steps = k, n_epochs, batch_size, mean_field_steps
         self.optimizer, self.likelihood_every = optimizer or Adam(0.005), likelihood_every
         self.seed, self.epoch = model.seed if seed is None else seed, 0
         if model.data_mean is None:
-            model.data_mean, p = self.rows.mean(axis=0), np.clip(self.rows.mean(axis=0), 0.01, 0.99)
+            model.data_mean, p = read_only(self.rows.mean(axis=0)), np.clip(self.rows.mean(axis=0), 0.01, 0.99)
             if not model.parameters.biases[0].any():
                 biases = (np.log(p / (1 - p)), *model.parameters.biases[1:])
                 model.parameters = model.parameters._replace(biases=biases)
         self.optimizer_state = self.optimizer.init(n_parameters(model.parameters))
         restricted = model.restricted()
-        self.chains = restricted.draw_base(n_chains or batch_size, np.random.default_rng([self.seed, 0]))
+        self.chains = restricted.draw_base(n_chains, np.random.default_rng([self.seed, 0]))
+        self.watch = Watch("mean squared reconstruction")
+        self.good = self.state()
 
     def __iter__(self) -> Self:
         return self
@@ -339,6 +367,21 @@ class DeepTraining(Iterator[DeepEpoch]):
     def __next__(self) -> DeepEpoch:
         if self.epoch >= self.n_epochs:
             raise StopIteration
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # the error says more than a warning
+                record = self._epoch()
+                largest = float(np.abs(flatten(self.model.parameters)).max())
+                frozen_units = Signal(largest, high=LARGEST_PARAMETER, cause="units are frozen")
+                self.watch.see(record.epoch, record.reconstruction, largest_parameter=frozen_units)
+        except DivergedError as error:
+            self._assign(self.good)
+            advice = "a lower learning rate or a larger k may help; the parameters are those of epoch"
+            raise DivergedError(f"{error}; {advice} {self.epoch}", error.step) from None
+        if self.watch.calm:
+            self.good = self.state()
+        return record
+
+    def _epoch(self) -> DeepEpoch:
         began, model = time.perf_counter(), self.model
         self.epoch += 1
         rng = np.random.Generator(np.random.SFC64([self.seed, self.epoch]))
@@ -364,7 +407,7 @@ class DeepTraining(Iterator[DeepEpoch]):
         gradient = flatten(_mean_slopes(ours)) - flatten(_mean_slopes(theirs))
         norm = math.sqrt(gradient @ gradient)
         if not math.isfinite(norm):
-            raise FloatingPointError(f"epoch {self.epoch}: the gradient is {norm}; lower the learning rate")
+            raise DivergedError(f"epoch {self.epoch}: the gradient is {norm}", self.epoch)
         old = flatten(model.parameters)
         parameters, self.optimizer_state = self.optimizer.update(old, gradient, self.optimizer_state)
         model.parameters = unflatten(model.parameters, parameters)
@@ -384,14 +427,20 @@ class DeepTraining(Iterator[DeepEpoch]):
             "updates": self.optimizer_state.step,
             "memory": dict(self.optimizer_state.memory),
             "chains": self.chains,
+            "watch": self.watch.state(),
         }
 
     def restore(self, state: Any) -> None:
-        """Continue from what ``state`` returned, to the same bits."""
+        """Continue from what ``state`` returned, to the same bits. Raises ``ValueError`` for any other state."""
+        model = self.model.restricted()
+        self._assign(checked_state(Saved(state), self.state(), model, {"watch": Watch().state()}))
+        self.good = self.state()
+
+    def _assign(self, state: Mapping[str, Any]) -> None:
         self.model.restore(state["model"])
-        self.epoch, self.chains = int(state["epoch"]), np.array(state["chains"])
-        memory = {name: np.array(array) for name, array in state["memory"].items()} if "memory" in state else {}
-        self.optimizer_state = State(int(state["updates"]), memory)
+        self.watch.restore(state["watch"])
+        self.epoch, self.chains = state["epoch"], state["chains"]
+        self.optimizer_state = State(state["updates"], dict(state["memory"]))
 
 
 def _mean_slopes(units: Sequence[Array]) -> Parameters:

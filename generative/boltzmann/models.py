@@ -1,4 +1,4 @@
-"""The four restricted Boltzmann machines: what their units are, and how they are drawn."""
+"""Restricted Boltzmann machines of units with several states: what they are, and how they are drawn."""
 
 import math
 from typing import Any, ClassVar
@@ -10,10 +10,8 @@ from generative.boltzmann.bits import BitMachine
 from generative.boltzmann.restricted import Array, RestrictedBoltzmannMachine
 from generative.boltzmann.shared import SharedWeights
 from generative.datasets.dataset import check_configurations
-from neural.boltzmann import GaussianBoltzmann, SpinBoltzmann
+from neural.boltzmann import SpinBoltzmann
 from neural.parameters import flatten, unflatten
-
-SMALLEST_SIGMA = 1e-2
 
 
 class _OfBits(RestrictedBoltzmannMachine):
@@ -24,12 +22,13 @@ class _OfBits(RestrictedBoltzmannMachine):
     @property
     def bits(self) -> BitMachine:
         """The machine of bits with the same distribution; made when it is first needed, loaded when it has changed."""
-        if self._bits is None or self._bits.shape != (self.n_visible, self.n_hidden):
-            self._bits, self._loaded = BitMachine(self.n_visible, self.n_hidden, self.scale), None
-        if self._loaded is not self.machine:
-            self._bits.load(flatten(self.machine))
-            self._loaded = self.machine
-        return self._bits
+        own = self._derived
+        if own.bits is None or own.bits.shape != (self.n_visible, self.n_hidden):
+            own.bits, own.loaded = BitMachine(self.n_visible, self.n_hidden, self.scale), None
+        if own.loaded is not self.machine:
+            own.bits.load(flatten(self.machine))
+            own.loaded = self.machine
+        return own.bits
 
     def contrast(self, data: Array, chains: Array, k: int, rng: np.random.Generator) -> tuple[Array, Array]:
         return self.bits.contrast(data, chains, k, key(rng))
@@ -51,9 +50,9 @@ class _OfBits(RestrictedBoltzmannMachine):
         machine = self.machine._replace(
             visible_bias=(1.0 - beta) * self.base_bias + beta * a, hidden_bias=beta * b, weights=beta * W
         )
-        self.bits.load(flatten(machine))
-        self._loaded = None
-        return self._bits
+        bits, self._derived.loaded = self.bits, None
+        bits.load(flatten(machine))
+        return bits
 
     def diagnose(self, rows: Array, rng: np.random.Generator) -> tuple[float, float]:
         v, units = self.encode(rows), rng.integers(0, self.n_visible, len(rows))
@@ -82,7 +81,8 @@ class BernoulliRBM(_OfBits):
         parameters, keys = flatten(self.machine), rng.integers(0, 2**64, len(descent.rates), dtype=np.uint64)
         result = self.bits.epoch(parameters, rows, batches, descent, keys, k, chains)
         if np.isfinite(result[0]):
-            self.machine = self._loaded = unflatten(self.machine, parameters)
+            self.machine = unflatten(self.machine, parameters)
+            self._derived.loaded = self.machine
         return result
 
 
@@ -114,6 +114,9 @@ class IsingRBM(_OfBits):
         if self.shared is not None:
             first = self.machine.weights[:, :: len(self.shared.permutations)]
             self.machine = self.machine._replace(weights=self.shared.spread(first))
+
+    def constants(self) -> tuple[Any, ...]:
+        return self.symmetric, None if self.shared is None else self.shared.permutations
 
     @property
     def hidden_states(self) -> tuple[float, float]:
@@ -156,62 +159,6 @@ class IsingRBM(_OfBits):
         return 2.0 * v - 1.0
 
 
-class GaussianBernoulliRBM(RestrictedBoltzmannMachine):
-    """Real visibles, hidden units 0 or 1: F = sum_i (v_i - a_i)^2 / 2 sigma_i^2 - sum_j log(1 + e^theta_j).
-
-    ``train_sigma=False`` fixes all sigma_i at ``sigma``; otherwise they are learned, and start there.
-    """
-
-    values = "real"
-    one_hot_or_real = True
-    kind = GaussianBoltzmann
-
-    def __init__(
-        self,
-        n_visible: int,
-        n_hidden: int,
-        *,
-        seed: int,
-        scale: float = 0.01,
-        sigma: float = 1.0,
-        train_sigma: bool = True,
-    ) -> None:
-        super().__init__(n_visible, n_hidden, seed=seed, scale=scale)
-        self.machine = self.machine._replace(sigma=np.full(n_visible, float(sigma)) if train_sigma else float(sigma))
-
-    def draw_visible(self, h: Array, rng: np.random.Generator, beta: Any = 1.0) -> Array:
-        return self._field(h, beta) + self.machine.sigma * rng.standard_normal((len(h), self.n_visible))
-
-    def visible_log_sum(self, field: Array) -> Array:
-        """log int dv e^(-sum_i ((v_i - a_i)^2 - 2 v_i (f_i - a_i)) / 2 sigma_i^2) for means f = a + W h, the field."""
-        sigma = self.machine.sigma
-        return 0.5 * np.sum((field**2 - self.machine.visible_bias**2) / sigma**2, axis=-1) + self._log_volume
-
-    @property
-    def _log_volume(self) -> float:
-        """log of the integral over the visible units without hidden ones."""
-        return float(np.log(math.sqrt(2 * math.pi) * np.broadcast_to(self.machine.sigma, (self.n_visible,))).sum())
-
-    def base_log_partition(self) -> float:
-        return self._log_volume + self.n_hidden * math.log(2)
-
-    def bias_of(self, mean: Array, variance: Array) -> Array:
-        return mean.copy()
-
-    def project(self, machine: Any) -> Any:
-        if isinstance(machine.sigma, float):
-            return machine
-        return machine._replace(sigma=np.maximum(machine.sigma, SMALLEST_SIGMA))
-
-    def pseudo_log_likelihood(self, x: Any) -> Array:
-        """Not defined for real units. Raises ``NotImplementedError``."""
-        raise NotImplementedError("the pseudo-likelihood is defined for 0/1 and -1/+1 units; use log_likelihood")
-
-    def estimate_pseudo_likelihood(self, v: Array, rng: np.random.Generator) -> float:
-        """NaN: not defined for real units."""
-        return math.nan
-
-
 class PottsRBM(RestrictedBoltzmannMachine):
     """Sites with one of q states each, hidden units 0 or 1; F is that of ``BernoulliRBM`` on one-hot visibles.
 
@@ -226,6 +173,13 @@ class PottsRBM(RestrictedBoltzmannMachine):
             raise ValueError(f"expected at least two states of a site, got {n_states}")
         super().__init__(n_sites * n_states, n_hidden, seed=seed, scale=scale)
         self.n_sites, self.n_states = n_sites, n_states
+
+    def constants(self) -> tuple[Any, ...]:
+        return self.n_sites, self.n_states
+
+    @property
+    def log_configurations(self) -> float:
+        return self.n_sites * math.log(self.n_states)
 
     def one_hot(self, states: Any) -> Array:
         """Configurations of 0 and 1 from integers 0 to q - 1 of shape (n, n_sites)."""

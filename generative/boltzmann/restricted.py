@@ -21,24 +21,28 @@ from typing import Any, ClassVar
 import numpy as np
 
 from generative.boltzmann.likelihood import LogLikelihood, LogPartition, log_likelihood, log_partition
+from generative.boltzmann.objects import Comparable, Derived, described, frozen
+from generative.boltzmann.options import check_options
 from generative.boltzmann.sampling import sample
 from generative.boltzmann.training import Training
 from generative.datasets.dataset import check_configurations
 from neural.boltzmann import BinaryBoltzmann, GaussianBoltzmann, SpinBoltzmann
-from neural.parameters import flatten, n_parameters
+from neural.parameters import flatten, n_parameters, unflatten
+from neural.saved import Saved
 
 Array = np.ndarray
 Machine = BinaryBoltzmann | SpinBoltzmann | GaussianBoltzmann
 LOG_2 = math.log(2.0)
 
 
-class RestrictedBoltzmannMachine:
+class RestrictedBoltzmannMachine(Comparable):
     """What all four share.
 
     n_visible, n_hidden : numbers of units
     seed : of the first weights, normal with standard deviation ``scale``, and of training unless it gets its own
 
-    ``machine`` holds the parameters; any machine of the same class and shape may be assigned to it.
+    ``machine`` holds the parameters, which are read-only; any machine of the same class and shape may be assigned to
+    it, as ``model.machine._replace(weights=W)``.
     """
 
     values: ClassVar[str]
@@ -46,13 +50,21 @@ class RestrictedBoltzmannMachine:
     kind: ClassVar[Any] = BinaryBoltzmann
 
     def __init__(self, n_visible: int, n_hidden: int, *, seed: int, scale: float = 0.01) -> None:
-        self.machine: Any = self.kind.init(n_visible, n_hidden, seed=seed, scale=scale)
+        self.machine = self.kind.init(n_visible, n_hidden, seed=seed, scale=scale)
         self.seed = seed
         self.base_bias: Array = np.zeros(n_visible)
         self.trained = False
         self._known_log_z: tuple[Any, float] | None = None
-        self._bits: Any = None
-        self._loaded: Any = None
+        self._derived = Derived()
+
+    @property
+    def machine(self) -> Any:
+        """The parameters."""
+        return self._machine
+
+    @machine.setter
+    def machine(self, machine: Any) -> None:
+        self._machine = frozen(machine)
 
     @property
     def n_visible(self) -> int:
@@ -63,7 +75,7 @@ class RestrictedBoltzmannMachine:
         return self.machine.weights.shape[1]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(n_visible={self.n_visible}, n_hidden={self.n_hidden})"
+        return described(type(self).__name__, self.machine, n_visible=self.n_visible, n_hidden=self.n_hidden)
 
     def check(self, x: Any, what: str = "configurations") -> Array:
         """``x`` as an array of configurations that this model can represent, or a ``ValueError`` with the remedy."""
@@ -99,6 +111,15 @@ class RestrictedBoltzmannMachine:
     def hidden_states(self) -> tuple[float, float]:
         """The two values of a hidden unit."""
         return 0.0, 1.0
+
+    @property
+    def log_configurations(self) -> float:
+        """Logarithm of the number of visible configurations; infinite for real units."""
+        return self.n_visible * LOG_2
+
+    def begin(self, mean: Array, variance: Array) -> Any:
+        """The machine with which training begins, for data with these means and variances."""
+        return self.project(self.machine._replace(visible_bias=self.bias_of(mean, variance)))
 
     def bias_of(self, mean: Array, variance: Array) -> Array:
         """The visible bias of independent units with the given means."""
@@ -164,10 +185,19 @@ class RestrictedBoltzmannMachine:
         """The nearest machine whose parameters are allowed."""
         return machine
 
+    def coordinates_of(self, machine: Any) -> tuple[Array, Array | float]:
+        """The parameters as optimizers see them, and the derivatives of ``flatten(machine)`` for these coordinates."""
+        return flatten(machine), 1.0
+
+    def from_coordinates(self, machine: Any, coordinates: Array) -> Any:
+        """The machine after a step of the optimizer from ``machine``, whose scales hold for both."""
+        return unflatten(machine, coordinates)
+
     # what users call
 
     def fit(self, train: Any, **options: Any) -> Iterator[Any]:
         """Train by maximum likelihood: an iterator of epoch records; see ``Training`` for the options."""
+        check_options(Training.__init__, options)
         return Training(self, train, **options)
 
     def sample(self, n: int, seed: int, **options: Any) -> Array:
@@ -216,10 +246,15 @@ class RestrictedBoltzmannMachine:
         }
 
     def restore(self, state: Any) -> None:
-        """Take over what ``state`` returned. Raises ``ValueError`` for a model of another shape."""
-        found = {name: np.shape(leaf) for name, leaf in state["parameters"].items()}
-        expected = {name: np.shape(leaf) for name, leaf in self.machine._asdict().items()}
-        if found != expected:
-            raise ValueError(f"expected parameters of shapes {expected}, found {found}")
-        self.machine = self.kind(**state["parameters"])
-        self.base_bias, self.trained = np.array(state["base_bias"]), bool(state["trained"])
+        """Take over what ``state`` returned. Raises ``ValueError`` for a state that is not one of such a model."""
+        saved = Saved(state)
+        saved.names(["parameters", "base_bias", "trained"])
+        machine = self._saved_machine(saved.part("parameters"))
+        base_bias = saved.array("base_bias", (self.n_visible,), np.float64)
+        self.machine, self.base_bias, self.trained = machine, base_bias, saved.flag("trained")
+
+    def _saved_machine(self, saved: Saved) -> Any:
+        """The parameters of a saved state, checked."""
+        own = self.machine._asdict()
+        saved.names(own)
+        return self.kind(**{name: saved.array(name, np.shape(leaf), np.float64) for name, leaf in own.items()})

@@ -15,56 +15,34 @@ eqs. (8)-(11)).
 
 import math
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from generative.boltzmann.bit_training import Descent
-from generative.boltzmann.likelihood import LogLikelihood
 from generative.boltzmann.natural import Coordinates, natural_gradient
+from generative.boltzmann.options import check_counts, check_likelihood_every
+from generative.boltzmann.records import Epoch, checked_state
+from generative.boltzmann.restraint import correlation, excess, part_of_steps, shortened
 from generative.boltzmann.sampling import Tempering
+from neural.divergence import DivergedError, Watch
+from neural.memory import check_memory
 from neural.optimizers import GradientDescent, Momentum, Optimizer, Schedule, State
 from neural.parameters import flatten, n_parameters, unflatten
+from neural.saved import Saved
 
 Array = np.ndarray
 
 METHODS = ("cd", "pcd", "pt")
 ROWS_OF_DIAGNOSTICS = 64
+LARGEST_STEP = 1.0  # nats, standard deviation of the change of F in one update, where it is watched
+LARGEST_STEP_OF_REAL_UNITS = 0.5
+CHAIN_BYTES = 40  # of a unit, in work space and chains
+TIMES_WORSE = 2.0  # than guessing, beyond the noise of a pseudo-likelihood
+TIMES_LOST = 3  # records in a row that prove a model worse than none
+ADVICE = 'a lower learning rate, a larger k, or method="pt" may help; the parameters are those of epoch'
 FOLLOW = 0.01  # part of its distance to the mean of a batch by which the mean of the hidden units moves
-
-
-class Epoch(NamedTuple):
-    """One pass through the data; ``epoch`` counts from 1.
-
-    gradient_norm : mean over the batches
-    reconstruction : mean squared difference of a unit and its mean after one step to the hidden units and back
-    pseudo_likelihood : log p(v_i | others) of one random unit in each row, times n_visible: nats per configuration
-    free_energy_gap : mean F of the validation rows less that of training rows, nats; grows with overfitting
-    chain_correlation : of the units of a chain before and after the k steps of an update: 1 stands still, 0 is new
-    log_likelihood : of the validation rows (or of training rows), where it was asked for
-
-    The first four but the norm are measured on 64 rows at most.
-    """
-
-    epoch: int
-    gradient_norm: float
-    reconstruction: float
-    pseudo_likelihood: float
-    free_energy_gap: float | None
-    chain_correlation: float
-    log_likelihood: LogLikelihood | None
-    learning_rate: float
-    wall_time: float
-
-    def __str__(self) -> str:
-        gap = "" if self.free_energy_gap is None else f"  F gap {self.free_energy_gap:.3g}"
-        likelihood = "" if self.log_likelihood is None else f"  log p {self.log_likelihood}"
-        return (
-            f"epoch {self.epoch}  |gradient| {self.gradient_norm:.3g}  reconstruction {self.reconstruction:.4g}"
-            f"  pseudo-likelihood {self.pseudo_likelihood:.4g}{gap}  chain correlation {self.chain_correlation:.2f}"
-            f"{likelihood}  {self.wall_time:.3f} s"
-        )
 
 
 class Training(Iterator[Epoch]):
@@ -76,16 +54,19 @@ class Training(Iterator[Epoch]):
     learning_rate : a number or a schedule of the update, for plain gradient descent
     optimizer : any of ``neural.optimizers`` instead; its l1 and l2 are the weight decay
     validation : configurations for the free-energy gap and the likelihood
-    centred : see above
-    natural : damping of the natural gradient, see ``natural``; 0 for the plain one
+    centred : see above; real units are unless ``natural`` or False
+    natural : damping of the natural gradient, whose rate is at most 1, see ``natural``; 0 for the plain one
     n_chains : of "pcd" and "pt", as many as a batch has rows unless given
     likelihood_every : epochs between two log-likelihoods; 0 for none
     record_every : epochs between two records, which take no part in the training; the last epoch has one, too
     seed : of batches and chains, that of the model unless given
 
-    A model that was never trained starts with the visible biases of the mean of the data.
-    Raises ``ValueError`` for data that the model cannot represent, and ``FloatingPointError`` that names the epoch when
-    a gradient is NaN or infinite.
+    A model that was never trained starts with the visible biases of the mean of the data, and with its scale where
+    units are real. Steps are shortened where the model would run away from its chains, see ``restraint``.
+
+    Raises ``ValueError`` for data that the model cannot represent, and ``DivergedError`` that names the epoch when a
+    gradient is NaN or infinite, the pseudo-likelihood falls below where it began, or the model is proved worse than
+    none; model and training are then those of the last epoch that was in order.
     """
 
     def __init__(
@@ -100,7 +81,7 @@ class Training(Iterator[Epoch]):
         learning_rate: float | Schedule = 0.05,
         optimizer: Optimizer | None = None,
         validation: Any = None,
-        centred: bool = False,
+        centred: bool | None = None,
         natural: float = 0.0,
         n_chains: int | None = None,
         likelihood_every: int = 0,
@@ -109,13 +90,18 @@ class Training(Iterator[Epoch]):
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"expected method {', '.join(METHODS)}, got {method!r}")
-        sizes = dict(k=k, n_epochs=n_epochs, batch_size=batch_size, n_chains=n_chains or batch_size)
-        for name, value in (sizes | {"record_every": record_every}).items():
-            if value < 1:
-                raise ValueError(f"expected {name} >= 1, got {value}")
+        centred = model.values == "real" and not natural if centred is None else centred
+        n_chains = batch_size if n_chains is None else n_chains
+        check_counts(k=k, n_epochs=n_epochs, batch_size=batch_size, n_chains=n_chains, record_every=record_every)
         if natural and (centred or not 0 < natural < math.inf):
             raise ValueError(f"expected natural > 0 and centred=False, got {natural} and {centred}")
+        check_likelihood_every(likelihood_every)
         x = model.check(train, "training data")
+        check_memory(
+            n_chains * (model.n_visible + model.n_hidden) * CHAIN_BYTES * (8 if method == "pt" else 1),
+            f"{n_chains} chains",
+            "a smaller n_chains or batch_size",
+        )
         self.model, self.rows = model, model.encode(x)
         self.validation = None if validation is None else model.check(validation, "validation data").astype(np.float64)
         self.method, self.k, self.n_epochs, self.batch_size = method, k, n_epochs, batch_size
@@ -123,15 +109,17 @@ class Training(Iterator[Epoch]):
         self.centred, self.likelihood_every, self.record_every = centred, likelihood_every, record_every
         self.natural, self.coordinates = natural, Coordinates(model.parameter_groups) if natural else None
         self.seed = model.seed if seed is None else seed
-        self.epoch = 0
-        self._start(x, sizes["n_chains"])
+        self.epoch, self.part, self.n_lost = 0, 1.0, 0
+        self.watch = Watch("negative pseudo-likelihood", unit=1.0)
+        self._start(x, n_chains)
+        self.good = self.state()
 
     def _start(self, x: Array, n_chains: int) -> None:
         model, rng = self.model, np.random.default_rng([self.seed, 0])
-        self.data_mean = x.mean(axis=0, dtype=np.float64)
-        model.base_bias = model.bias_of(self.data_mean, x.var(axis=0, dtype=np.float64))
+        self.data_mean, variance = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
+        model.base_bias = model.bias_of(self.data_mean, variance)
         if not model.trained:
-            model.machine = model.project(model.machine._replace(visible_bias=model.base_bias.copy()))
+            model.machine = model.begin(self.data_mean, variance)
         model.trained = True
         self.optimizer_state = self.optimizer.init(n_parameters(model.machine))
         self.hidden_mean = model.machine.hidden_means(self.data_mean[None])[0]
@@ -145,14 +133,63 @@ class Training(Iterator[Epoch]):
         if self.epoch >= self.n_epochs:
             raise StopIteration
         began = time.perf_counter()
-        with np.errstate(over="ignore", invalid="ignore"):  # the error says more than a warning
-            while True:
-                self.epoch += 1
-                rng = np.random.Generator(np.random.SFC64([self.seed, self.epoch]))
-                norm, before, after = self._pass(rng)
-                if self.epoch % self.record_every == 0 or self.epoch == self.n_epochs:
-                    correlation = _correlation(self.model.decode(before), self.model.decode(after))
-                    return self._record(norm, correlation, rng, began)
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # the error says more than a warning
+                record = self._epochs(began)
+                self._judge(record)
+        except DivergedError as error:
+            self._assign(self.good)
+            raise DivergedError(f"{error}; {ADVICE} {self.epoch}", error.step) from None
+        if self.watch.calm and not self.n_lost:
+            self.good = self.state()
+        return record
+
+    def _epochs(self, began: float) -> Epoch:
+        """Passes through the data up to the next record."""
+        while True:
+            self.epoch += 1
+            rng = np.random.Generator(np.random.SFC64([self.seed, self.epoch]))
+            machine, n_updates = self.model.machine, self.optimizer_state.step
+            norm, before, after = self._pass(rng)
+            last = self.epoch % self.record_every == 0 or self.epoch == self.n_epochs
+            if self.method == "cd" and not last:
+                continue
+            rho = correlation(self.model.decode(before), self.model.decode(after))
+            if self.method != "cd":
+                self._restrain(rho, machine, self.optimizer_state.step - n_updates)
+            if last:
+                return self._record(norm, rho, rng, began)
+
+    def _restrain(self, rho: float, old: Any, n_updates: int) -> None:
+        """Choose the length of the steps of the next pass."""
+        v = self.model.decode(self.chains).astype(np.float64)
+        change = float(np.std(self.model.machine.free_energy(v) - old.free_energy(v))) / n_updates
+        self.part = part_of_steps(self.part, rho, change)
+
+    def _judge(self, record: Epoch) -> None:
+        """Raises ``DivergedError`` for a model that runs away, or is proved worse than none, again or at the end."""
+        if not math.isnan(record.pseudo_likelihood):
+            self.watch.see(self.epoch, -record.pseudo_likelihood)
+        complaint = self._useless(record)
+        self.n_lost = self.n_lost + 1 if complaint else 0
+        if self.n_lost == TIMES_LOST or (self.n_lost and self.epoch == self.n_epochs):
+            raise DivergedError(f"epoch {self.epoch}: {complaint}", self.epoch)
+
+    def _useless(self, record: Epoch) -> str:
+        """Why the model is worse than one in which all configurations are equally likely; empty where it may not be."""
+        model, chance = self.model, self.model.log_configurations
+        if -record.pseudo_likelihood > TIMES_WORSE * chance:
+            return f"the pseudo-likelihood is {record.pseudo_likelihood:.4g} nats, that of guessing is {-chance:.4g}"
+        found = excess(model.machine, self._some_rows(), model.decode(self.chains).astype(np.float64))
+        if found <= chance:  # False for NaN
+            return ""
+        return f"log p of the data is below {-found:.4g} nats, that of guessing is {-chance:.4g}"
+
+    def _some_rows(self) -> Array:
+        """As many rows, drawn at random, as there are chains or rows of diagnostics, whichever is more."""
+        n = min(len(self.rows), max(ROWS_OF_DIAGNOSTICS, len(self.chains)))
+        chosen = np.random.default_rng([self.seed, self.epoch, 1]).integers(0, len(self.rows), n)
+        return self.model.decode(self.rows[chosen]).astype(np.float64)
 
     def _pass(self, rng: np.random.Generator) -> tuple[float, Array, Array]:
         """One pass through the data: the mean norm of the gradient, and the chains around the last update."""
@@ -192,7 +229,7 @@ class Training(Iterator[Epoch]):
         """What the kernel of a pass needs; without ``centred``, units are measured from 0."""
         first, velocity = self.optimizer_state.step, self.optimizer_state.memory.get("velocity")
         return Descent(
-            np.array([self.optimizer.rate(first + n) for n in range(n_batches)], dtype=np.float64),
+            self.part * np.array([self.optimizer.rate(first + n) for n in range(n_batches)], dtype=np.float64),
             getattr(self.optimizer, "momentum", 0.0),
             np.zeros(n_parameters(self.model.machine)) if velocity is None else velocity.copy(),
             self.data_mean if self.centred else np.zeros_like(self.data_mean),
@@ -202,7 +239,7 @@ class Training(Iterator[Epoch]):
 
     def _check(self, norm: float) -> None:
         if not math.isfinite(norm):
-            raise FloatingPointError(f"epoch {self.epoch}: the gradient is {norm}; lower the learning rate")
+            raise DivergedError(f"epoch {self.epoch}: the gradient is {norm}", self.epoch)
 
     def _update(self, gradient: Array, data: Array) -> float:
         """One step of the optimizer; returns the norm of the gradient."""
@@ -212,10 +249,47 @@ class Training(Iterator[Epoch]):
             machine = self._shifted(machine, 1.0)
         norm = math.sqrt(gradient @ gradient)
         self._check(norm)
-        parameters, self.optimizer_state = self.optimizer.update(flatten(machine), gradient, self.optimizer_state)
-        machine = unflatten(machine, parameters)
-        self.model.machine = self.model.project(self._shifted(machine, -1.0) if self.centred else machine)
+        old, scale = self.model.coordinates_of(machine)
+        new, self.optimizer_state = self.optimizer.update(old, scale * gradient, self.optimizer_state)
+        self.model.machine = self._after(
+            machine, old, new - old if self._watched or self._part < 1 else None, new, data
+        )
         return norm
+
+    @property
+    def _rate(self) -> float:
+        """The rate of the last update."""
+        return self.optimizer.rate(max(0, self.optimizer_state.step - 1))
+
+    @property
+    def _part(self) -> float:
+        """Which part of the steps to take; a natural step is whole at a rate of 1 and never longer."""
+        return self.part if self.coordinates is None else min(self.part, 1.0 / max(self._rate, 1.0))
+
+    @property
+    def _watched(self) -> bool:
+        """Whether every update is looked at: long steps, of the natural gradient and of real units."""
+        return self.coordinates is not None or self.model.values == "real"
+
+    def _after(self, machine: Any, old: Array, step: Array | None, new: Array, data: Array) -> Any:
+        """The machine after a step of its coordinates from ``old`` to ``new``, or part of it."""
+        if step is None:
+            return self._machine_at(machine, new)
+        part = self._part
+        if self._watched:
+            v = self.model.decode(np.concatenate([data, self.chains])).astype(np.float64)
+            before = self.model.machine.free_energy(v)
+            there = lambda t: self._machine_at(machine, old + part * t * step)  # noqa: E731
+            largest = LARGEST_STEP_OF_REAL_UNITS if self.model.values == "real" else LARGEST_STEP
+            part *= shortened(lambda t: there(t).free_energy(v) - before, largest)
+            if not part:
+                raise DivergedError(f"epoch {self.epoch}: no part of a step keeps F finite", self.epoch)
+        return self._machine_at(machine, old + part * step if part < 1 else new)
+
+    def _machine_at(self, machine: Any, coordinates: Array) -> Any:
+        """The machine with these coordinates, of units measured from 0."""
+        machine = self.model.from_coordinates(machine, coordinates)
+        return self.model.project(self._shifted(machine, -1.0) if self.centred else machine)
 
     def _gradient(self, data: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         """The chains before, the gradient, and the chains after k steps."""
@@ -265,7 +339,7 @@ class Training(Iterator[Epoch]):
             gap,
             correlation,
             likelihood,
-            self.optimizer.rate(max(0, self.optimizer_state.step - 1)),
+            self._part * self._rate,
             time.perf_counter() - began,
         )
 
@@ -278,6 +352,9 @@ class Training(Iterator[Epoch]):
             "memory": dict(self.optimizer_state.memory),
             "chains": self.chains,
             "hidden_mean": self.hidden_mean,
+            "part": self.part,
+            "n_lost": self.n_lost,
+            "watch": self.watch.state(),
         }
         if self.tempering is not None:
             tree["levels"] = self.tempering.levels
@@ -285,22 +362,24 @@ class Training(Iterator[Epoch]):
         return tree
 
     def restore(self, state: Any) -> None:
-        """Continue from what ``state`` returned, to the same bits."""
+        """Continue from what ``state`` returned, to the same bits. Raises ``ValueError`` for any other state."""
+        self._assign(self._checked(Saved(state)))
+        self.good = self.state()
+
+    def _checked(self, saved: Saved) -> dict[str, Any]:
+        """The entries of a saved state, if they are what this training would save."""
+        later = {"part": 1.0, "n_lost": 0, "watch": Watch().state()}
+        found = checked_state(saved, self.state(), self.model, later)
+        found["part"] = saved.number("part", 0.0, 1.0, default=1.0)
+        found["n_lost"] = saved.integer("n_lost", most=TIMES_LOST, default=0)
+        Watch().restore(found["watch"])
+        return found
+
+    def _assign(self, state: Mapping[str, Any]) -> None:
         self.model.restore(state["model"])
-        self.epoch = int(state["epoch"])
-        memory = {name: np.array(array) for name, array in state["memory"].items()} if "memory" in state else {}
-        self.optimizer_state = State(int(state["updates"]), memory)
-        self.chains, self.hidden_mean = np.array(state["chains"]), np.array(state["hidden_mean"])
+        self.watch.restore(state["watch"])
+        self.epoch, self.part, self.n_lost = state["epoch"], state["part"], state["n_lost"]
+        self.optimizer_state = State(state["updates"], dict(state["memory"]))
+        self.chains, self.hidden_mean = state["chains"], state["hidden_mean"]
         if self.tempering is not None:
-            self.tempering.levels = np.array(state["levels"])
-            self.tempering.ladder.n_steps = int(state["tempering_steps"])
-
-
-def _correlation(before: Array, after: Array) -> float:
-    """The correlation of the units of the chains, pooled, about their means over the chains."""
-    if before.shape != after.shape:
-        return math.nan
-    centre = 0.5 * (before.mean(axis=0) + after.mean(axis=0))
-    x, y = before - centre, after - centre
-    scale = math.sqrt(float(np.sum(x * x) * np.sum(y * y)))
-    return float(np.sum(x * y)) / scale if scale else math.nan
+            self.tempering.levels, self.tempering.ladder.n_steps = state["levels"], state["tempering_steps"]

@@ -16,10 +16,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from generative.boltzmann.objects import Comparable
+from generative.boltzmann.options import check_counts
 from generative.datasets.dataset import check_configurations
 from montecarlo.estimates import Estimate
 from neural.boltzmann import softplus_of_rows
+from neural.divergence import DivergedError, Signal, Watch
+from neural.memory import check_memory
 from neural.optimizers import Adam, CosineDecay, Optimizer
+from neural.saved import Saved
 
 Array = np.ndarray
 
@@ -40,7 +45,7 @@ class Iteration(NamedTuple):
     largest_gradient: float
 
 
-class BoltzmannMachine:
+class BoltzmannMachine(Comparable):
     """Spins -1 and +1 with fields ``h`` (n,) and symmetric couplings ``J`` (n, n), zero on the diagonal."""
 
     values = "spins"
@@ -54,6 +59,23 @@ class BoltzmannMachine:
     def n_visible(self) -> int:
         """Number of spins."""
         return len(self.h)
+
+    def __repr__(self) -> str:
+        n = self.n_visible
+        return f"BoltzmannMachine(n_visible={n}, {n * (n + 1) // 2} parameters)"
+
+    def state(self) -> dict[str, Any]:
+        """Everything that defines the model, as a tree of arrays."""
+        return {"h": self.h.copy(), "J": self.J.copy()}
+
+    def restore(self, state: Any) -> None:
+        """Take over what ``state`` returned. Raises ``ValueError`` for a state that is not one of such a model."""
+        saved, n = Saved(state), self.n_visible
+        saved.names(["h", "J"])
+        h, J = saved.array("h", (n,), np.float64), saved.array("J", (n, n), np.float64)
+        if not np.array_equal(J, J.T) or J.diagonal().any():
+            saved.refuse("symmetric couplings with zeros on the diagonal", "others", "J")
+        self.h, self.J = h, J
 
     def energy(self, s: Any) -> Array:
         """E(s), shape (n,)."""
@@ -116,13 +138,15 @@ class BoltzmannMachine:
         half the penalty of the squared couplings per configuration, which data with fewer configurations than
         parameters needs.
 
+        Raises ``DivergedError``, with the fields and couplings of the last step that was in order, where it runs away.
+
         "pcd" moves ``n_chains`` chains by ``k`` sweeps of heat bath for each of ``n_steps`` updates of the
         ``optimizer``, Adam with a rate that falls from 0.02 along a cosine unless given.
         """
         if method not in ("auto", "exact", "pseudo-likelihood", "pcd"):
             raise ValueError(f'expected method "exact", "pseudo-likelihood", "pcd" or "auto", got {method!r}')
-        if min(n_steps, n_chains, k) < 1:
-            raise ValueError(f"expected n_steps, n_chains and k >= 1, got {n_steps}, {n_chains} and {k}")
+        check_counts(n_steps=n_steps, n_chains=n_chains, k=k)
+        check_memory(n_chains * self.n_visible * 24, f"{n_chains} chains", "a smaller n_chains")
         s = check_configurations(train, self.n_visible, "spins", "training data").astype(np.float64)
         if method == "pcd":
             chains = np.random.default_rng(seed)
@@ -140,14 +164,23 @@ class BoltzmannMachine:
         data, rows = _means(s, pairs), s[:PSEUDO_LIKELIHOOD_ROWS]
         chains, penalty = rng.choice([-1.0, 1.0], size=(n_chains, n)), np.repeat([0.0, l2], [n, len(pairs[0])])
         parameters = np.concatenate([self.h, self.J[pairs]])
-        state = optimizer.init(parameters.size)
+        state, good = optimizer.init(parameters.size), (self.h, self.J)
+        watch = Watch("negative pseudo-likelihood", unit=1.0, advice="a lower learning rate or a larger k may help")
         for step in range(1, n_steps + 1):
             self._sweep(chains, k, rng)
             gradient = data - _means(chains, pairs) - penalty * parameters
             parameters, state = optimizer.update(parameters, -gradient, state)
             self.h = parameters[:n].copy()
             self._set_pairs(pairs, parameters[n:])
-            yield Iteration(step, float(self.pseudo_log_likelihood(rows).mean()), float(np.abs(gradient).max()))
+            objective = float(self.pseudo_log_likelihood(rows).mean())
+            try:
+                guessing = Signal(-objective, high=2 * n * math.log(2), cause="guessing is better")
+                watch.see(step, -objective, negative_pseudo_likelihood=guessing)
+            except DivergedError:
+                self.h, self.J = good
+                raise
+            good = (self.h, self.J) if watch.calm else good
+            yield Iteration(step, objective, float(np.abs(gradient).max()))
 
     def _configurations(self) -> Array:
         n = self.n_visible

@@ -155,7 +155,7 @@ def test_messages():
     model = DeepBoltzmannMachine((4, 30, 20), seed=0)
     with pytest.raises(ValueError, match="variational"):
         model.log_prob(np.zeros((1, 4)))
-    with pytest.raises(ValueError, match="layers"):
+    with pytest.raises(ValueError, match="saved state, biases"):
         model.restore(DeepBoltzmannMachine((4, 3, 2), seed=0).state())
     with pytest.raises(ValueError, match="k >= 1"):
         model.fit(np.zeros((3, 4)), k=0)

@@ -264,7 +264,7 @@ def test_a_saved_model_comes_back(kind):
     x = model.draw_base(5, np.random.default_rng(0))
     np.testing.assert_array_equal(other.free_energy(x), model.free_energy(x))
     assert other.log_partition() == model.log_partition()
-    with pytest.raises(ValueError, match="shapes"):
+    with pytest.raises(ValueError, match="saved state, parameters"):
         randomised(BernoulliRBM(2, 2, seed=0)).restore(model.state())
 
 
@@ -284,8 +284,6 @@ def test_messages():
         model.sample(3, 0, method="exact")
     with pytest.raises(ValueError, match="one_hot"):
         PottsRBM(2, 3, 4, seed=0).free_energy(np.zeros((1, 6)))
-    with pytest.raises(NotImplementedError, match="log_likelihood"):
-        GaussianBernoulliRBM(2, 3, seed=0).pseudo_log_likelihood(np.zeros((1, 2)))
 
 
 def test_import_does_not_load_torch():
