@@ -21,7 +21,7 @@ CASES ?=
 
 demo: $(INSTALLED)
 	$(BIN)/born run quantum-dot --out results/quantum-dot.h5 --overwrite $(DEMO)
-	$(BIN)/born plot results/quantum-dot.h5 results/quantum-dot.png
+	$(BIN)/born plot results/quantum-dot.h5 results/quantum-dot.png --overwrite
 
 test: $(INSTALLED)
 	OPENBLAS_NUM_THREADS=1 NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest $(INTERPRETED) --numprocesses 2 --dist loadfile

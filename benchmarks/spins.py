@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 import numpy as np
-from timing import seconds
+from timing import cases_among, seconds
 
 import nqs
 from neural.blas import one_blas_thread
@@ -156,7 +156,7 @@ def main() -> None:
         name, kind, started = sys.argv[2:]
         print(json.dumps(one_case(name, kind, float(started))))
         return
-    chosen = sys.argv[1:] or [f"{name}_{kind}" for name in CASES for kind in KINDS]
+    chosen = cases_among([f"{name}_{kind}" for name in CASES for kind in KINDS], sys.argv[1:])
     print(json.dumps({"benchmark": "spins", **{case: in_a_process(case) for case in chosen}}))
 
 

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import numpy as np
+from timing import cases_among
 
 import nqs
 
@@ -51,7 +52,7 @@ def main() -> None:
         print(json.dumps(train(sys.argv[2], float(sys.argv[3]))))
         return
     figures = {}
-    for name in sys.argv[1:] or PLANS:
+    for name in cases_among(PLANS, sys.argv[1:]):
         words = [sys.executable, "-W", "ignore", __file__, "one", name, repr(time.time())]
         figures[name] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
     print(json.dumps({"benchmark": "spins-to-accuracy", **figures}))

@@ -37,7 +37,7 @@ def result_of(name: str, flags: list[str]) -> Result:
 def section(name: str, result: Result) -> str:
     """A heading, what is learnt and from where, the picture, and what was found."""
     words = textwrap.dedent(" " * 4 + (find(name).settings.__doc__ or "")).strip()
-    picture = save_picture(result, HERE / "gallery" / f"{name}.png")
+    picture = save_picture(result, HERE / "gallery" / f"{name}.png", overwrite=True)
     parts = [
         f"## {name}",
         *(plain(paragraph) for paragraph in words.split("\n\n")),

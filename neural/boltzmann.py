@@ -27,11 +27,9 @@ import numpy as np
 
 from neural.activations import sigmoid
 from neural.jit import COMPILED, kernel
-from neural.memory import check_memory
 from neural.records import Record
 from neural.special import exp
 
-BYTES_PER_WEIGHT = 40  # with a gradient, and both in single precision
 CHUNK = 512  # factors 1 + e^-|theta| <= 2 in one product: 2^512 is far from overflow
 
 
@@ -119,7 +117,6 @@ class _Machine(Record):
         """Zero biases and normal weights of standard deviation ``scale``; ``constants`` go to the constructor."""
         if n_visible < 1 or n_hidden < 1:
             raise ValueError(f"expected at least one visible and one hidden unit, got {n_visible} and {n_hidden}")
-        check_memory(BYTES_PER_WEIGHT * n_visible * n_hidden, f"{n_visible} x {n_hidden} weights", "fewer units")
         weights = np.random.default_rng(seed).normal(scale=scale, size=(n_visible, n_hidden))
         return cls(np.zeros(n_visible), np.zeros(n_hidden), weights, **constants)
 

@@ -33,9 +33,8 @@ def default_recipe(system: System | SpinSystem) -> Recipe:
     Weights that lattice symmetries share have derivatives that are sums over the group: the shift begins at 1.
     """
     spins = isinstance(system, SpinSystem)
-    first, momentum = (1.0, 0.97) if spins else (1e-4, 0.0)
-    rate = (0.2 if spins else 0.1) * system.time
-    return Recipe(rate, rate / 20, first, 1e-4, 0.97, momentum)
+    first, shift, momentum = (1.0, 1e-4, 0.97) if spins else (1e-4, 1e-4, 0.9)
+    return Recipe(0.2 * system.time, 0.01 * system.time, first, shift, 0.97, momentum)
 
 
 def default_optimizer(system: System | SpinSystem, n_steps: int) -> StochasticReconfiguration:

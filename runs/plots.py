@@ -150,7 +150,7 @@ def draw_acceptance(result: Result, axes: Axes) -> None:
 
 def draw_blocking(result: Result, axes: Axes) -> None:
     """The error of the measured energy against the size of the blocks: it is honest on the plateau."""
-    axes.set(xlabel="block size", title="Error of the energy by blocking")
+    axes.set(xlabel="block size", title="Error by blocking")
     curve = blocking_curve(result)
     if curve is None or not curve.error.max() > 0:
         axes.text(0.5, 0.5, "nothing to show", transform=axes.transAxes, ha="center", color=GREY)

@@ -114,6 +114,7 @@ def _read(file: h5py.File, budget: Budget) -> Result:
         versions={name: str(version) for name, version in _json(file, "versions").items()},
         exact={name: float(value) for name, value in _json(file, "exact").items()},
         references={name: _reference(each) for name, each in _json(file, "references", dict, {}).items()},
+        doubts={name: str(text) for name, text in _json(file, "doubts", dict, {}).items()},
         changes=[_change(each) for each in _json(file, "changes", list, [])],
     )
     if result.status not in STATUSES:

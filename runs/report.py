@@ -41,7 +41,9 @@ def _summary(result: Result) -> Iterable[str]:
     for name, profile in result.profiles.items():
         yield f"{_label(name):{width}}{profile.estimates} {profile.unit}".rstrip()
     yield from result.notes
-    yield from (f"warning: {text}" for text in result.warnings)
+    yield from (f"{_label(name):{width}}in doubt: {text}" for name, text in result.doubts.items())
+    known = {f"{name}: {text}" for name, text in result.doubts.items()}
+    yield from (f"warning: {text}" for text in result.warnings if text.partition(": ")[2] not in known)
 
 
 def described(change: Change) -> str:
@@ -86,6 +88,9 @@ def report(result: Result) -> str:
         "## Versions\n",
         _table(("package", "version"), result.versions.items()),
     ]
+    if result.doubts:
+        rows = ((_label(name), text) for name, text in result.doubts.items())
+        parts[4:4] = ["## Doubts\n", _table(("quantity", "what casts doubt on it"), rows)]
     if result.notes:
         parts[4:4] = ["\n".join(f"    {printable(text)}" for text in result.notes) + "\n"]
     if result.warnings:

@@ -81,8 +81,12 @@ def _make(experiment: Experiment, settings: Settings) -> Run:
             return experiment.start(settings)
     except MemoryError as error:
         raise ConfigError(f"expected a run that fits into memory: {error or 'smaller sizes are needed'}") from None
-    except (ValueError, ArithmeticError) as error:
+    except ValueError as error:
         raise ConfigError(str(error)) from None
+    except ArithmeticError as error:
+        raise ConfigError(
+            f"expected values of ordinary size, found some that cannot be computed with ({error})"
+        ) from None
 
 
 def _check_overwrite(path: Path, overwrite: bool) -> None:
@@ -145,6 +149,7 @@ def _conclude(run: Run, result: Result) -> None:
     result.measurement = {name: each for name, each in measured.items() if isinstance(each, Measurement)}
     result.profiles = {name: each for name, each in measured.items() if isinstance(each, Profile)}
     result.notes = list(getattr(run, "notes", ()))
+    result.doubts = dict(getattr(run, "doubts", {}))
 
 
 def _work(run: Run, recorder: Recorder, display: Display) -> Iterator[Progress]:

@@ -2,7 +2,7 @@
 
     /            format="born-result", format_version, experiment, config (JSON), seed, versions (JSON), created,
                  status, failure, warnings (JSON), notes (JSON), exact (JSON), references (JSON), changes (JSON),
-                 checksum
+                 doubts (JSON), checksum
     /trace       one resizable column per quantity along the dimension ``step``
     /measurement one group per quantity: value, error, tau, r_hat, n_eff, unit; where known exact, least, most;
                  of densities and the like arrays, with their axes
@@ -125,6 +125,7 @@ def _header(result: Result) -> dict[str, Any]:
         "notes": json.dumps(result.notes),
         "exact": json.dumps(result.exact),
         "references": json.dumps(result.references),
+        "doubts": json.dumps(result.doubts),
         "changes": json.dumps(result.changes),
         "checksum": DESCRIPTION,
     }

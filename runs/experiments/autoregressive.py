@@ -12,14 +12,14 @@ class AutoregressiveSettings(Settings):
 
     threads: int = Field(1, ge=1, le=1024, description="number of threads; the same bits need the same number")
     size: int = Field(8, ge=3, le=64, description="sites along each side of the lattice")
-    temperature: float = Field(2.269185, gt=0, le=1e6, allow_inf_nan=False, description="in units of J / k_B")
+    temperature: float = Field(2.269185, ge=1e-9, le=1e6, description="in units of J / k_B")
     network: Literal["made", "cnn", "transformer"] = Field("made", description="masked layers, convolutions, attention")
     units: int = Field(8, ge=1, le=1024, description="hidden units per site, channels, or the width of the attention")
     n_layers: int = Field(2, ge=1, le=32, description="hidden layers")
     flip: bool = Field(True, description="a model with q(s) = q(-s)")
-    batch_size: int = Field(256, ge=2, description="configurations for each update")
+    batch_size: int = Field(256, ge=2, le=100_000_000, description="configurations for each update")
     learning_rate: float = Field(5e-3, gt=0, allow_inf_nan=False, description="of Adam; falls to 1/20 along a cosine")
-    n_measure: int = Field(20_000, ge=100, description="samples of the final comparison")
+    n_measure: int = Field(20_000, ge=100, le=10_000_000_000_000, description="samples of the final comparison")
 
 
 def make_model(settings: Any, **options: Any) -> Any:

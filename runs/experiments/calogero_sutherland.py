@@ -12,8 +12,8 @@ class CalogeroSutherlandSettings(TrainingSettings):
     """Ground state of the Calogero-Sutherland model in a harmonic trap, by variational Monte Carlo."""
 
     n_particles: int = Field(default=5, ge=1, le=10_000, description="number of particles")
-    strength: float = Field(default=2.0, gt=0.5, allow_inf_nan=False, description="lambda; 1 for free fermions")
-    omega: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="frequency of the trap")
+    strength: float = Field(default=2.0, gt=0.5, le=1e6, description="lambda; 1 for free fermions")
+    omega: float = Field(default=1.0, ge=1e-12, le=1e12, description="frequency of the trap")
     wavefunction: Literal["rbm-distances", "sorted-distances", "gaussian-distances"] = Field(
         default="rbm-distances", description="the trial state; gaussian-distances is exact"
     )

@@ -27,16 +27,17 @@ class DigitsSettings(Settings):
     threads: int = Field(1, ge=1, le=1024, description="number of threads; the same bits need the same number")
     family: Literal["vae", "gan", "diffusion", "spin-diffusion", "made"] = Field("vae", description="of the model")
     grey: bool = Field(False, description="grey values instead of black and white; for vae, gan and diffusion")
-    width: int = Field(256, ge=1, description="units of each hidden layer")
-    n_updates: int = Field(3000, ge=1, description="steps of the optimizer")
-    batch_size: int = Field(128, ge=2, description="images for each update")
+    width: int = Field(256, ge=1, le=100_000, description="units of each hidden layer")
+    n_updates: int = Field(3000, ge=1, le=1_000_000_000, description="steps of the optimizer")
+    batch_size: int = Field(128, ge=2, le=100_000_000, description="images for each update")
     learning_rate: float = Field(2e-3, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
     patience: int = Field(
         10,
         ge=1,
+        le=1_000_000_000,
         description="records without a lower loss of images set aside, then training ends; not of a gan",
     )
-    n_measure: int = Field(500, ge=64, description="images drawn for the comparison")
+    n_measure: int = Field(500, ge=64, le=10_000_000_000_000, description="images drawn for the comparison")
 
 
 class DigitsRun(TrainedRun):

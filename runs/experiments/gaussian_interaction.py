@@ -11,9 +11,9 @@ from .variational import NATURAL, TrainingSettings, particle_run
 class GaussianInteractionSettings(TrainingSettings):
     """Ground state of particles on a line with a Gaussian interaction, by variational Monte Carlo."""
 
-    strength: float = Field(default=1.0, allow_inf_nan=False, description="V_0, repulsive where positive")
-    width: float = Field(default=0.5, gt=0, allow_inf_nan=False, description="sigma")
-    omega: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="frequency of the trap")
+    strength: float = Field(default=1.0, ge=-1e12, le=1e12, description="V_0, repulsive where positive")
+    width: float = Field(default=0.5, ge=1e-9, le=1e9, description="sigma")
+    omega: float = Field(default=1.0, ge=1e-12, le=1e12, description="frequency of the trap")
     statistics: Literal["fermion", "boson"] = Field(default="fermion", description="fermions of one spin, or bosons")
     n_hidden: int = Field(default=16, ge=1, le=100_000, description="hidden units in each layer")
     wavefunction: Literal["default", "sorted-distances", "neural", "rbm"] = Field(

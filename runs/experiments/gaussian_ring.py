@@ -15,7 +15,7 @@ class GaussianRingSettings(PlaneSettings):
     """A diffusion model, a flow, an adversarial network or a variational autoencoder learns a ring of Gaussians."""
 
     n_modes: int = Field(8, ge=2, le=100, description="Gaussians")
-    sigma: float = Field(0.1, gt=0, allow_inf_nan=False, description="their width; the ring has the radius 2")
+    sigma: float = Field(0.1, gt=0, le=1e6, description="their width; the ring has the radius 2")
 
 
 class GaussianRingRun(PlaneRun):

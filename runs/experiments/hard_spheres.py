@@ -20,9 +20,9 @@ class HardSpheresSettings(TrainingSettings):
     """
 
     n_particles: int = Field(default=10, ge=1, le=10_000, description="number of particles")
-    diameter: float = Field(default=0.0043, gt=0, allow_inf_nan=False, description="of the spheres; 87Rb by default")
-    aspect: float = Field(default=math.sqrt(8), gt=0, allow_inf_nan=False, description="omega_z / omega_xy")
-    n_steps: int = Field(default=50, ge=0, description="optimizer steps")
+    diameter: float = Field(default=0.0043, ge=1e-9, le=1e3, description="of the spheres; 87Rb by default")
+    aspect: float = Field(default=math.sqrt(8), ge=1e-6, le=1e6, description="omega_z / omega_xy")
+    n_steps: int = Field(default=50, ge=0, le=1_000_000_000, description="optimizer steps")
     wavefunction: Literal["default", "gaussian-spheres", "rbm-spheres"] = Field(
         default="default", description="the trial state"
     )

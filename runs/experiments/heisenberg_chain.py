@@ -10,7 +10,7 @@ class HeisenbergChainSettings(LengthSettings):
     """Ground state of the Heisenberg chain; the sign rule of two sublattices is used where it applies."""
 
     length: int = Field(default=20, ge=2, le=100_000, description="number of sites along each side")
-    J: float = Field(default=1.0, allow_inf_nan=False, description="coupling of nearest neighbours")
+    J: float = Field(default=1.0, ge=-1e12, le=1e12, description="coupling of nearest neighbours")
 
 
 def start(settings: HeisenbergChainSettings) -> Run:

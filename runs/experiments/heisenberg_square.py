@@ -15,7 +15,7 @@ class HeisenbergSquareSettings(LengthSettings):
     """Ground state of the Heisenberg antiferromagnet on the square lattice, with the sign rule of two sublattices."""
 
     length: int = Field(default=4, ge=2, le=100_000, description="number of sites along each side")
-    J: float = Field(default=1.0, allow_inf_nan=False, description="coupling of nearest neighbours")
+    J: float = Field(default=1.0, ge=-1e12, le=1e12, description="coupling of nearest neighbours")
 
 
 def start(settings: HeisenbergSquareSettings) -> Run:

@@ -16,8 +16,8 @@ class IsingAutoregressiveSettings(AutoregressiveSettings):
     """An autoregressive model learns configurations of the Ising model on a periodic square lattice."""
 
     translation: bool = Field(True, description="train on shifted rows; the model is the mixture of its shifts")
-    n_data: int = Field(100_000, ge=100, description="configurations, of which a fifth is for testing")
-    n_epochs: int = Field(20, ge=1, description="passes through the data")
+    n_data: int = Field(100_000, ge=100, le=100_000_000, description="configurations, of which a fifth is for testing")
+    n_epochs: int = Field(20, ge=1, le=10_000_000, description="passes through the data")
     ema: float = Field(0.99, ge=0, lt=1, description="decay of the average of the parameters; 0 for none")
 
 

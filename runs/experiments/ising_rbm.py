@@ -18,17 +18,17 @@ class IsingRBMSettings(Settings):
     """A restricted Boltzmann machine learns configurations of the Ising model on a periodic square lattice."""
 
     size: int = Field(4, ge=3, le=64, description="sites along each side of the lattice")
-    temperature: float = Field(2.269185, gt=0, le=1e6, allow_inf_nan=False, description="in units of J / k_B")
-    n_data: int = Field(100_000, ge=100, description="configurations, of which a fifth is for testing")
+    temperature: float = Field(2.269185, ge=1e-9, le=1e6, description="in units of J / k_B")
+    n_data: int = Field(100_000, ge=100, le=100_000_000, description="configurations, of which a fifth is for testing")
     n_hidden: int | None = Field(None, ge=1, le=100_000, description="hidden units; one for each site if not given")
     translations: bool = Field(True, description="groups of hidden units share their weights, moved to every site")
     method: Literal["cd", "pcd", "pt"] = Field("pcd", description="where the samples of the model come from")
-    k: int = Field(5, ge=1, description="Gibbs steps for each update")
-    n_epochs: int = Field(6, ge=0, description="passes through the data")
-    batch_size: int = Field(500, ge=1, description="configurations for each update, and chains")
+    k: int = Field(5, ge=1, le=1_000_000, description="Gibbs steps for each update")
+    n_epochs: int = Field(6, ge=0, le=10_000_000, description="passes through the data")
+    batch_size: int = Field(500, ge=1, le=100_000_000, description="configurations for each update, and chains")
     natural: float = Field(0.01, ge=0, le=1e6, description="damping of the natural gradient; 0 for plain Adam")
     learning_rate: float = Field(0.4, gt=0, allow_inf_nan=False, description="falls to 0 along a cosine")
-    n_measure: int = Field(20_000, ge=100, description="samples of the final comparison")
+    n_measure: int = Field(20_000, ge=100, le=10_000_000_000_000, description="samples of the final comparison")
 
 
 def make_machine(size: int, n_hidden: int | None, seed: int, translations: bool = True) -> Any:

@@ -56,15 +56,20 @@ class IsingShowdownSettings(Settings):
     temperatures: tuple[float, ...] = Field((2.0, 2.269185, 3.0), min_length=1, description="in units of J / k_B")
     families: tuple[Family, ...] = Field(FAMILIES, min_length=1, description="models that take part")
     n_data: int = Field(
-        100_000, ge=100, description="configurations at each temperature, of which a fifth is for testing"
+        100_000,
+        ge=100,
+        le=100_000_000,
+        description="configurations at each temperature, of which a fifth is for testing",
     )
-    n_updates: int = Field(3000, ge=N_RECORDS, description="steps of the optimizer; families differ, see RECIPES")
-    batch_size: int = Field(256, ge=2, description="configurations for each update")
+    n_updates: int = Field(
+        3000, ge=N_RECORDS, le=1_000_000_000, description="steps of the optimizer; families differ, see RECIPES"
+    )
+    batch_size: int = Field(256, ge=2, le=100_000_000, description="configurations for each update")
     learning_rate: float = Field(
         2e-3, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine; families differ"
     )
-    width: int = Field(512, ge=1, description="units of each hidden layer, a multiple of the sites")
-    n_measure: int = Field(10_000, ge=100, description="samples of each model")
+    width: int = Field(512, ge=1, le=100_000, description="units of each hidden layer, a multiple of the sites")
+    n_measure: int = Field(10_000, ge=100, le=10_000_000_000_000, description="samples of each model")
 
 
 class Contestant:

@@ -10,8 +10,8 @@ class IsingSquareSettings(LengthSettings):
     """Ground state of the Ising model in a transverse field on the square lattice."""
 
     length: int = Field(default=4, ge=2, le=100_000, description="number of sites along each side")
-    J: float = Field(default=1.0, allow_inf_nan=False, description="coupling of nearest neighbours")
-    h: float = Field(default=3.04438, allow_inf_nan=False, description="transverse field")
+    J: float = Field(default=1.0, ge=-1e12, le=1e12, description="coupling of nearest neighbours")
+    h: float = Field(default=3.04438, ge=-1e12, le=1e12, description="transverse field")
 
 
 def start(settings: IsingSquareSettings) -> Run:

@@ -9,7 +9,7 @@ from .plane import PlaneRun, PlaneSettings, draw
 class MoonsSettings(PlaneSettings):
     """A diffusion model, a flow, an adversarial network or a variational autoencoder learns two half moons."""
 
-    noise: float = Field(0.05, gt=0, allow_inf_nan=False, description="width of the moons")
+    noise: float = Field(0.05, gt=0, le=1e6, description="width of the moons")
 
 
 def start(settings: MoonsSettings) -> Run:

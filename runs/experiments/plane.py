@@ -29,15 +29,17 @@ class PlaneSettings(Settings):
 
     threads: int = Field(1, ge=1, le=1024, description="number of threads; the same bits need the same number")
     family: Literal["diffusion", "gan", "vae", "flow"] = Field("diffusion", description="of the model")
-    n_data: int = Field(10_000, ge=1000, description="points, of which a fifth is for testing")
-    width: int = Field(256, ge=1, description="units of each hidden layer")
-    n_updates: int = Field(6000, ge=1, description="steps of the optimizer")
-    batch_size: int = Field(256, ge=2, description="points for each update")
+    n_data: int = Field(10_000, ge=1000, le=100_000_000, description="points, of which a fifth is for testing")
+    width: int = Field(256, ge=1, le=100_000, description="units of each hidden layer")
+    n_updates: int = Field(6000, ge=1, le=1_000_000_000, description="steps of the optimizer")
+    batch_size: int = Field(256, ge=2, le=100_000_000, description="points for each update")
     learning_rate: float = Field(2e-3, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
     sampler: Literal["ddpm", "ddim", "flow"] = Field("ddpm", description="how diffusion models draw")
-    sampler_steps: int = Field(200, ge=1, description="steps of the sampler")
-    n_measure: int = Field(2000, ge=100, description="points drawn for the comparison")
-    n_grid: int = Field(100, ge=10, description="points along each side of the grid on which the density is integrated")
+    sampler_steps: int = Field(200, ge=1, le=1_000_000, description="steps of the sampler")
+    n_measure: int = Field(2000, ge=100, le=10_000_000_000_000, description="points drawn for the comparison")
+    n_grid: int = Field(
+        100, ge=10, le=10_000, description="points along each side of the grid on which the density is integrated"
+    )
 
 
 class PlaneRun(TrainedRun):

@@ -21,10 +21,10 @@ class QuenchSettings(Settings):
     """The Ising ring in a transverse field that changes suddenly, by time-dependent variational Monte Carlo."""
 
     length: int = Field(default=10, ge=3, le=1000, description="number of sites on the ring")
-    J: float = Field(default=1.0, allow_inf_nan=False, description="coupling of nearest neighbours")
-    h_before: float = Field(default=4.0, allow_inf_nan=False, description="transverse field of the initial state")
-    h: float = Field(default=2.0, allow_inf_nan=False, description="transverse field from time 0 on")
-    time: float = Field(default=2.0, gt=0, allow_inf_nan=False, description="until which the state evolves, in 1 / J")
+    J: float = Field(default=1.0, ge=-1e12, le=1e12, description="coupling of nearest neighbours")
+    h_before: float = Field(default=4.0, ge=-1e12, le=1e12, description="transverse field of the initial state")
+    h: float = Field(default=2.0, ge=-1e12, le=1e12, description="transverse field from time 0 on")
+    time: float = Field(default=2.0, gt=0, le=1e6, description="until which the state evolves, in 1 / J")
     n_times: int = Field(default=41, ge=2, le=100_000, description="equally spaced times that are recorded, 0 included")
     alpha: int = Field(default=4, ge=1, le=1000, description="filters of the translation-invariant wave function")
     sampler: Literal["sum", "monte-carlo"] = Field(
@@ -38,8 +38,8 @@ class QuenchSettings(Settings):
     )
     cutoff: float = Field(default=1e-8, gt=0, lt=1, description="relative eigenvalues of the metric that are damped")
     least_signal: float = Field(default=2.0, ge=0, allow_inf_nan=False, description="forces in errors that are damped")
-    n_samples: int = Field(default=16384, ge=1, description="samples for each stage of a step")
-    n_chains: int = Field(default=256, ge=1, description="independent Markov chains")
+    n_samples: int = Field(default=16384, ge=1, le=10_000_000_000, description="samples for each stage of a step")
+    n_chains: int = Field(default=256, ge=1, le=10_000_000, description="independent Markov chains")
 
 
 class QuenchRun:

@@ -19,9 +19,10 @@ LIMITS = {
 }
 
 
+LEAST, MOST = 1e-12, 1e12  # of frequencies, couplings and the like: their squares neither vanish nor overflow
 CHANGEABLE = frozenset(
     {"threads", "checkpoint", "learning_rate", "final_learning_rate", "shift", "first_shift", "momentum", "clip"}
-    | {"shift_decay", "natural", "k", "tolerance", "cutoff", "least_signal", "patience", "vmc_error"}
+    | {"natural", "k", "tolerance", "cutoff", "least_signal", "patience", "vmc_error"}
     | {"n_steps", "n_epochs", "n_updates", "n_samples", "n_measure", "n_vmc_steps"}
 )
 """Fields that may differ when a run is continued: rates, lengths and the like, on which no saved array depends."""
@@ -86,6 +87,8 @@ def _positive(values: float | tuple[float, ...]) -> float | tuple[float, ...]:
     numbers = values if isinstance(values, tuple) else (values,)
     if not numbers or not all(math.isfinite(number) and number > 0 for number in numbers):
         raise ValueError("one positive number, or one per axis")
+    if not all(LEAST <= number <= MOST for number in numbers):
+        raise ValueError(f"numbers between {LEAST:g} and {MOST:g}")
     return numbers[0] if len(numbers) == 1 else numbers
 
 

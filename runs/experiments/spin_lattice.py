@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nqs.systems import SpinSystem
 
 MOST_SITES = 20  # up to which a system without a closed form is diagonalised for the exact energy
+LARGEST = 10_000  # sites, whose distances take a gigabyte
 MOST_SHELLS = 20  # of which correlations are measured
 
 
@@ -68,7 +69,7 @@ class SpinSettings(Settings):
     momentum: float | None = Field(
         default=None, ge=0, lt=1, description=f"of the direction (SPRING); {BY_SYSTEM}", **_before(0.0)
     )
-    n_steps: int = Field(default=600, ge=0, description="optimizer steps")
+    n_steps: int = Field(default=600, ge=0, le=1_000_000_000, description="optimizer steps")
     power: float | None = Field(
         default=None,
         gt=0,
@@ -76,10 +77,10 @@ class SpinSettings(Settings):
         description=f"optimizer steps draw from |psi|^power, with weights; {BY_SYSTEM}",
         **_before(2.0),
     )
-    n_samples: int = Field(default=1024, ge=1, description="samples for each optimizer step")
-    n_chains: int = Field(default=256, ge=1, description="independent Markov chains")
-    n_burn_in: int = Field(default=50, ge=1, description="sweeps before the first step")
-    n_measure: int = Field(default=2**17, ge=1, description="samples of the final measurement")
+    n_samples: int = Field(default=1024, ge=1, le=10_000_000_000, description="samples for each optimizer step")
+    n_chains: int = Field(default=256, ge=1, le=10_000_000, description="independent Markov chains")
+    n_burn_in: int = Field(default=50, ge=1, le=1_000_000_000, description="sweeps before the first step")
+    n_measure: int = Field(default=2**17, ge=1, le=10_000_000_000_000, description="samples of the final measurement")
 
     def chosen(self, system: "SpinSystem") -> Self:
         """The same settings, where those that were not given are chosen by the system.
@@ -109,6 +110,8 @@ def lattice_of(shape: str, length: int, open_ends: bool) -> "Lattice":
     """The lattice of an experiment whose name ends with ``shape``, "chain" or "square"."""
     from montecarlo.lattices import Chain, Square
 
+    if (n_sites := length ** (2 if shape == "square" else 1)) > LARGEST:
+        raise ValueError(f"length: expected a lattice of at most {LARGEST} sites, found {n_sites}")
     return {"chain": Chain, "square": Square}[shape](length, periodic=not open_ends)
 
 

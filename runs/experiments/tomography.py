@@ -25,13 +25,13 @@ class TomographySettings(Settings):
     n_spins: int = Field(10, ge=3, le=14, description="spins on the ring")
     J: float = Field(1.0, gt=0, allow_inf_nan=False, description="coupling of neighbours along z")
     h: float = Field(1.0, gt=0, allow_inf_nan=False, description="transverse field")
-    n_data: int = Field(20_000, ge=100, description="measurements of all spins")
+    n_data: int = Field(20_000, ge=100, le=100_000_000, description="measurements of all spins")
     n_hidden: int = Field(10, ge=1, le=10_000, description="hidden units, each of them twice")
-    k: int = Field(5, ge=1, description="Gibbs steps for each update of the persistent chains")
-    n_epochs: int = Field(40, ge=1, description="passes through the data")
-    batch_size: int = Field(100, ge=1, description="measurements for each update")
+    k: int = Field(5, ge=1, le=1_000_000, description="Gibbs steps for each update of the persistent chains")
+    n_epochs: int = Field(40, ge=1, le=10_000_000, description="passes through the data")
+    batch_size: int = Field(100, ge=1, le=100_000_000, description="measurements for each update")
     learning_rate: float = Field(0.01, gt=0, allow_inf_nan=False, description="of Adam; falls to 0 along a cosine")
-    n_vmc_steps: int = Field(200, ge=0, description="most steps of variational Monte Carlo; 0 for none")
+    n_vmc_steps: int = Field(200, ge=0, le=10_000_000, description="most steps of variational Monte Carlo; 0 for none")
     vmc_error: float = Field(1e-4, gt=0, allow_inf_nan=False, description="relative error of the energy it stops at")
 
 

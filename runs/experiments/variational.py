@@ -45,11 +45,13 @@ class TrainingSettings(Settings):
     sampler: Literal["langevin", "random-walk", "gibbs"] = Field(
         default="langevin", description="how particles are moved"
     )
-    n_steps: int = Field(default=200, ge=0, description="optimizer steps")
-    n_samples: int = Field(default=8192, ge=1, description="samples for each optimizer step")
-    n_chains: int = Field(default=256, ge=1, description="independent Markov chains")
-    n_burn_in: int = Field(default=400, ge=1, description="sweeps before the first step; half of them tune the sampler")
-    n_measure: int = Field(default=2**20, ge=1, description="samples of the final measurement")
+    n_steps: int = Field(default=200, ge=0, le=1_000_000_000, description="optimizer steps")
+    n_samples: int = Field(default=8192, ge=1, le=10_000_000_000, description="samples for each optimizer step")
+    n_chains: int = Field(default=256, ge=1, le=10_000_000, description="independent Markov chains")
+    n_burn_in: int = Field(
+        default=400, ge=1, le=1_000_000_000, description="sweeps before the first step; half of them tune the sampler"
+    )
+    n_measure: int = Field(default=2**20, ge=1, le=10_000_000_000_000, description="samples of the final measurement")
     clip: float | None = Field(
         default=None,
         gt=0,
@@ -93,7 +95,8 @@ ATOMIC, NATURAL = Units("hartree", "bohr"), Units("hbar = m = 1", "hbar = m = 1"
 class VariationalRun:
     """Training and measurement of one wave function.
 
-    ``unit`` tells the unit of an observable from its name; exact values go by the names of the measurements.
+    ``unit`` tells the unit of an observable from its name; exact values, and in the end doubts, go by the names of the
+    measurements.
     """
 
     def __init__(
@@ -144,6 +147,7 @@ class VariationalRun:
 
     def measurements(self) -> dict[str, Measurement | Profile]:
         measured = self.vmc.measured()
+        self.doubts = measured.warnings
         estimates = {"energy": measured.energy, **measured.observables}
         return {name: self._measurement(name, each) for name, each in estimates.items()}
 

@@ -13,9 +13,9 @@ from .trained import TrainedRun, use_threads
 class VariationalIsingSettings(AutoregressiveSettings):
     """The free energy of the Ising model on a periodic square lattice, by a model with exact probabilities."""
 
-    n_steps: int = Field(2500, ge=1, description="updates")
+    n_steps: int = Field(2500, ge=1, le=1_000_000_000, description="updates")
     annealing: float = Field(0.5, ge=0, le=1, description="fraction of the updates in which 1 / T grows from 0")
-    record_every: int = Field(20, ge=1, description="updates for a row of the trace")
+    record_every: int = Field(20, ge=1, le=1_000_000_000, description="updates for a row of the trace")
 
 
 class VariationalIsingRun(TrainedRun):

@@ -78,7 +78,7 @@ def test_a_running_mean_keeps_constants_and_length():
 def test_the_overview_draws_what_is_there(result):
     figure = overview(result)
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles == ["Energy", "Variance of the local energy", "Acceptance", "Error of the energy by blocking"]
+    assert titles == ["Energy", "Variance of the local energy", "Acceptance", "Error by blocking"]
     lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
     np.testing.assert_array_equal(lines["training, one standard error"].get_ydata(), result.trace["energy"])
     assert lines["exact 3"].get_ydata() == [3.0, 3.0]
@@ -92,6 +92,15 @@ def test_the_band_is_one_standard_error(result):
     at_last_step = vertices[vertices[:, 0] == 50, 1]
     last = result.trace["energy"][-1]
     np.testing.assert_allclose([at_last_step.min(), at_last_step.max()], [last - 0.01, last + 0.01])
+
+
+def test_every_title_is_within_the_page(result):
+    figure = overview(result)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        extent = axes.title.get_window_extent()
+        assert extent.x0 >= 0
+        assert extent.x1 <= figure.bbox.width
 
 
 @pytest.mark.parametrize("missing", ["measurement", "trace", "state", "exact"])

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from registry import CASES, LONG, Row
 
+from runs.errors import nearest
+
 
 def main(words: list[str]) -> int:
     for path in sorted(Path(__file__).parent.glob("cases_*.py")):
         importlib.import_module(path.stem)
     unknown = [word for word in words if word != "long" and not any(word in name for name in CASES)]
     if unknown:
-        print(f"no check is named {', '.join(unknown)}; known: {', '.join(CASES)}", file=sys.stderr)
+        print(f"no check is named {', '.join(unknown)}; {nearest(unknown[0], CASES)}", file=sys.stderr)
         return 2
     chosen = {name: check for name, check in CASES.items() if _is_chosen(name, words)}
     failed = [name for name, check in chosen.items() if not run(name, check)]

@@ -1,0 +1,101 @@
+"""Damaged files, hand-made states, random configurations and kills, by the thousand: how many did harm."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from registry import Row, case
+
+RUNS = Path(__file__).parents[1] / "runs"
+sys.path.insert(0, str(RUNS))
+import fuzz  # noqa: E402
+
+from runs.reading import open_result  # noqa: E402
+
+WALK = [sys.executable, str(RUNS / "walk.py")]
+WALKS = ["run", "random-walk", "--n-steps=8", "--n-measure=4", "--pause=0.01", "--checkpoint=0"]
+DOT = ["run", "quantum-dot", "--n-steps=20", "--n-measure=100000", "--n-samples=1024", "--n-burn-in=50"]
+DOT += ["--checkpoint=0"]
+
+
+def rows(name: str, found: Counter[str]) -> Iterator[Row]:
+    """One row for each kind of harm, and what there was of it where there was any."""
+    harm = {outcome: count for outcome, count in found.items() if outcome not in fuzz.GOOD}
+    yield Row(f"{name}: {found.total()} tried, {found['refused']} refused", sum(harm.values()), 0.0, 0.0, limit=0.0)
+    for outcome, count in harm.items():
+        yield Row(outcome[:80], count, 0.0, 0.0, limit=0.0)
+
+
+@case
+def fuzzed_results() -> Iterator[Row]:
+    """Results with flipped bytes, cut short or changed through HDF5: tracebacks, hangs, gigabytes, other contents."""
+    yield from rows("result files", fuzz.outcomes(fuzz.mutated_file, range(2000)))
+
+
+@case
+def fuzzed_states() -> Iterator[Row]:
+    """Saved states with other shapes, types, values and names, from which a run is continued."""
+    yield from rows("states of the walk", fuzz.outcomes(fuzz.hand_made_state, range(250)))
+    yield from rows("states of experiments", fuzz.outcomes(fuzz.state_of_an_experiment, range(250)))
+
+
+@case
+def fuzzed_data() -> Iterator[Row]:
+    """Files of data with flipped bytes, cut short or changed through HDF5."""
+    yield from rows("data files", fuzz.outcomes(fuzz.data_file, range(500)))
+
+
+@case
+def fuzzed_configurations() -> Iterator[Row]:
+    """Random values of random fields: 20 000 in one process after another, 300 by the command."""
+    yield from rows("configurations", fuzz.outcomes(fuzz.configuration, range(20_000), share=2500))
+    yield from rows("commands", Counter(_command(number) for number in range(300)))
+
+
+def _command(number: int) -> str:
+    """A command with random fields, and too little time to compute: it is refused in a few lines, or begins."""
+    words = fuzz.random_command(number)
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "runs.cli", *words, "--out", f"{directory}/r.h5"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20, env=_environment())
+        except subprocess.TimeoutExpired:
+            return "fine"  # it computes
+    text = done.stdout + done.stderr
+    if "Traceback" in text or done.returncode not in (0, 1, 2):
+        return f"traceback: {' '.join(words)}"
+    return "refused" if done.returncode else "fine"
+
+
+def _environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(RUNS.parents[1]), "NUMBA_DISABLE_JIT": "1", **more}
+
+
+@case
+def fuzzed_kills() -> Iterator[Row]:
+    """500 runs killed at random moments, up to three times: in the first save, while compiling, while continued."""
+    born = [sys.executable, "-m", "runs.cli"]
+    os.environ["PYTHONPATH"] = str(RUNS.parents[1])
+    with tempfile.TemporaryDirectory() as name:
+        yield from rows("kills of the walk", _kills(Path(name), range(420), WALKS, WALK, cold=False))
+        yield from rows("kills of a dot", _kills(Path(name), range(420, 490), DOT, born, cold=False))
+        yield from rows("kills while compiling", _kills(Path(name), range(490, 500), DOT, born, cold=True))
+
+
+def _kills(directory: Path, numbers: range, line: list[str], command: list[str], cold: bool) -> Counter[str]:
+    """Each number is a run that is killed at random moments within the time that a whole one takes."""
+    seconds, outcomes = 0.0, Counter[str]()
+    for attempt in range(1 if cold else 2):  # of which the first may compile
+        os.environ |= {"BORN_CACHE_DIR": f"{directory}/cache-{attempt}"} if cold else {}
+        whole, began = directory / f"whole-{numbers.start}-{attempt}.h5", time.perf_counter()
+        subprocess.run([*command, *line, "--out", str(whole)], check=True, capture_output=True)
+        seconds, expected = time.perf_counter() - began, open_result(whole)
+    for number in numbers:
+        os.environ |= {"BORN_CACHE_DIR": f"{directory}/cache-{number}"} if cold else {}
+        outcomes[fuzz.killed(number, directory, line, seconds, command, expected)] += 1
+    return outcomes
