@@ -20,6 +20,7 @@ from neural.saved import Saved
 CONFIGURATIONS = 64  # over which the change of log psi is looked at
 LARGEST_CHANGE = 0.3  # of log psi: its standard deviation, where the optimizer has no trust region
 TRUST_REGION = 0.6  # the part of the trust region of stochastic reconfiguration that it may be
+EVERY, MARGIN = 10, 3.0  # it is looked at every so many steps, and where it may be a third of what it may be
 HALVINGS = 40  # of one step, then it is given up
 RETREATS = 8  # towards the best parameters, each to a quarter of the way, then the training is given up
 ENOUGH = 4  # retreats, after which a step is not to blame for an energy that is higher
@@ -105,21 +106,28 @@ class Safeguard:
     def __init__(self, advice: str) -> None:
         self.advice = advice
         self.trust = 1.0
+        self.slope = -1.0  # of the change of log psi with the length of a step; below 0 where it is not known
         self.retreats, self.broken = 0, False  # since the last good samples
         self.best: Best | None = None
         self.watch = Watch("energy", advice=advice)
 
     def bounded(self, psi: Any, after: np.ndarray, x: np.ndarray, largest: float, step: int) -> Any:
         """psi with the parameters ``after``, or with some on the way there where log psi would change by too much."""
-        before, fraction = psi.parameters, self.trust
-        if fraction < 1:
-            after = before + fraction * (after - before)
-        whole, log_psi = after - before, np.real(psi.log_psi(x[:CONFIGURATIONS]))
+        before = psi.parameters
+        if self.trust < 1:
+            after = before + self.trust * (after - before)
+        whole = after - before
+        length = float(np.linalg.norm(whole))
+        if step % EVERY and 0 <= MARGIN * self.slope * length <= largest:
+            return psi.with_parameters(after)
+        log_psi = np.real(psi.log_psi(x[:CONFIGURATIONS]))
         for _ in range(HALVINGS):
             trial = psi.with_parameters(after)
-            if change_of(log_psi, trial, x[:CONFIGURATIONS]) <= largest:
+            change = change_of(log_psi, trial, x[:CONFIGURATIONS])
+            if change <= largest:
+                self.slope = change / length if length else -1.0
                 return trial
-            whole /= 2
+            whole, length = whole / 2, length / 2
             after = before + whole
         tried = f"psi changes beyond all bounds even on {2.0**-HALVINGS:.0e} of the way"
         raise DivergedError(f"step {step}: {tried}; {self.advice}", step)
@@ -162,6 +170,7 @@ class Safeguard:
         best = self.best or now
         return {
             "trust": self.trust,
+            "slope": self.slope,
             "known": self.best is not None,
             "parameters": best.parameters.copy(),
             "optimizer": {"step": best.optimizer.step, **{k: np.array(v) for k, v in best.optimizer.memory.items()}},
@@ -171,11 +180,12 @@ class Safeguard:
 
     def restore(self, saved: Saved, n_parameters: int, saved_optimizer: Callable[[Saved], State]) -> None:
         """Continue from what ``state`` returned. Raises ``ValueError`` for what it could not have been."""
-        saved.names(("trust", "known", "parameters", "optimizer", "record", "watch"))
+        saved.names(("trust", "slope", "known", "parameters", "optimizer", "record", "watch"))
         record = Record(*saved.array("record", (len(NOTHING),), np.float64).tolist())
         parameters = saved.array("parameters", (n_parameters,), np.float64)
         best = Best(parameters, saved_optimizer(saved.part("optimizer")), record)
         self.trust, self.best = saved.number("trust", 1e-300, 1.0), best if saved.flag("known") else None
+        self.slope = saved.number("slope", -1.0)
         self.watch.restore(saved.part("watch"))
 
 

@@ -29,6 +29,15 @@ def test_a_step_changes_psi_by_a_bounded_amount(rate):
     assert 0.1 < change_of_log_psi(vmc, before) <= 0.3
 
 
+def test_what_a_short_step_changes_is_not_looked_at_every_time():
+    vmc, looks = trap(optimizer=GradientDescent(1e-3)), []
+    log_psi = nqs.Gaussian.log_psi
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nqs.Gaussian, "log_psi", lambda psi, x: looks.append(len(x)) or log_psi(psi, x))
+        list(vmc.steps(20))
+    assert looks == [64] * 4
+
+
 def test_the_bound_is_part_of_the_trust_region():
     for max_distance in (0.05, 0.5):
         vmc = trap(1.2, SR(100.0, max_distance=max_distance))
