@@ -4,6 +4,7 @@ An entry that is found is therefore the right one: nothing is compared with sour
 no other process could name is compiled in memory only.
 """
 
+import copy
 import functools
 import io
 import pickle
@@ -31,7 +32,7 @@ from .fingerprint import Fingerprint
 from .watch import WATCH
 
 VERSIONS = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
-# Settings of Numba that have a part in what is compiled are the others.
+# Words in the names of settings of Numba that have no part in what is compiled.
 IDLE = ("THREAD", "CACHE", "CUDA", "COLOR", "BINARY", "DUMP", "DEVELOPER", "WARN", "TRACE", "DEBUG_", "PROFILER")
 
 _caches: weakref.WeakSet["Cache"] = weakref.WeakSet()
@@ -118,20 +119,22 @@ def _adopt(members: list[Any]) -> None:
 
 
 @functools.cache
-def _constant_settings() -> tuple[str, ...]:
-    return tuple(name for name in vars(numba.config) if name.isupper() and not any(word in name for word in IDLE))
+def _names_of_settings() -> list[str]:
+    return sorted(name for name in vars(numba.config) if name.isupper() and not any(word in name for word in IDLE))
 
 
 def _settings() -> list[tuple[str, str]]:
-    return [(name, repr(getattr(numba.config, name))) for name in sorted(_constant_settings())]
+    """Those of Numba that have a part in what is compiled."""
+    return [(name, repr(getattr(numba.config, name))) for name in _names_of_settings()]
 
 
 def _dump(result: Any, members: list[Any]) -> bytes | None:
     code, description, environment, signature, object_mode, lifted, _, initialisers, environments = result._reduce()
+    description = copy.copy(description)
     description.global_dict, description.modname = None, _dynamic_modname  # globals are not looked up again
+    reduced = (code, description, environment, signature, object_mode, lifted, "", initialisers, environments)
     file = io.BytesIO()
     try:
-        reduced = (code, description, environment, signature, object_mode, lifted, "", initialisers, environments)
         _Pickler(file, members).dump(reduced)
     except (pickle.PicklingError, TypeError, AttributeError):
         return None

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import scipy
 
 from nqs.exact.two_on_a_line import two_with_gaussian_interaction
 from nqs.systems.calogero_sutherland import trap_on_a_line
@@ -115,7 +115,7 @@ class GaussianInteraction(System, _Fields):
             repulsion = (self.n_particles - 1) * self.height / np.sqrt(1 + 2 * (w / self.width) ** 2)
             return (self.omega * w) ** 2 / 2 + 1 / (8 * w**2) + repulsion / 2
 
-        found: Any = minimize_scalar(energy, bounds=(narrowest, float(self.extent[0])), method="bounded")
+        found: Any = scipy.optimize.minimize_scalar(energy, bounds=(narrowest, float(self.extent[0])), method="bounded")
         return float(found.x)
 
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
