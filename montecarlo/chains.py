@@ -27,6 +27,8 @@ from neural.jit import copy, follow_changes
 from neural.saved import Saved
 
 NOISE_BYTES = 2**22  # random numbers drawn ahead for one block: few enough to stay in the cache
+LEAST_ACCEPTANCE, MOST_ACCEPTANCE = 0.2, 0.9  # of a step that is worth its moves
+MOST_SEARCHES = 10  # for it
 PATIENCE = 0.3  # seconds after which the interpreter looks for signals
 
 
@@ -171,16 +173,25 @@ class Chains:
         """Run ``n_sweeps`` sweeps under an ``observer`` that records nothing (its arrays have no samples).
 
         Over the first half the step of the proposal is tuned, then it is frozen. After round t it is multiplied by
-        exp((acceptance - wanted) * 4 / sqrt(t)), a Robbins-Monro search for the acceptance that suits the proposal.
-        Returns the acceptance after freezing.
+        exp((acceptance - wanted) * 4 / sqrt(t)), a Robbins-Monro search for the acceptance that suits the proposal; a
+        search that ends outside 0.2 to 0.9, since the first step was many orders of magnitude from the right one, is
+        continued by another. Returns the acceptance after freezing.
         """
         sweeps = max(1, n_sweeps // (2 * n_rounds))
         if isinstance(self.proposal, Metropolis):
-            for t in range(1, n_rounds + 1):
-                acceptance = self.run(target, observer, sweeps)
-                excess = acceptance - self.proposal.target_acceptance
-                self.proposal = self.proposal._replace(step=self.proposal.step * math.exp(4 * excess / math.sqrt(t)))
+            for _ in range(MOST_SEARCHES):
+                if LEAST_ACCEPTANCE <= self._tune(target, observer, sweeps, n_rounds) <= MOST_ACCEPTANCE:
+                    break
         return self.run(target, observer, max(1, n_sweeps - n_rounds * sweeps))
+
+    def _tune(self, target: Any, observer: Any, sweeps: int, n_rounds: int) -> float:
+        """Search the step in rounds of some sweeps, and return the acceptance in the last rounds."""
+        acceptances = []
+        for t in range(1, n_rounds + 1):
+            acceptances.append(self.run(target, observer, sweeps))
+            excess = acceptances[-1] - self.proposal.target_acceptance
+            self.proposal = self.proposal._replace(step=self.proposal.step * math.exp(4 * excess / math.sqrt(t)))
+        return float(np.mean(acceptances[-n_rounds // 4 :]))
 
     def state(self) -> dict[str, Any]:
         """Everything needed to continue bit for bit."""

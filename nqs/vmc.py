@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from montecarlo.chains import LEAST_ACCEPTANCE, MOST_ACCEPTANCE
 from montecarlo.estimates import Estimate
 from montecarlo.metropolis import Metropolis
 from montecarlo.statistics import estimate
@@ -43,6 +44,7 @@ from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System, check_positive, check_positive_integer
 from nqs.wavefunctions.wavefunction import WaveFunction, jacobian, row_size
 
+MOST_BEGINNINGS = 3  # of particles that do not move
 SAMPLES_PER_ROUND = 2**16  # of a measurement, between two records
 TINY = float(np.finfo(float).tiny)
 
@@ -163,8 +165,21 @@ class VMC:
         power = self.power if power is None else power
         if not self._ready or power != self._drawn_from:
             target, nothing = self._target(power, 0)
+            before = self.chains.x.copy()
             self.chains.burn_in(target, self.n_burn_in, nothing)
+            self._free_from_nodes(before, target, nothing)
             self._ready, self._drawn_from = True, power
+
+    def _free_from_nodes(self, before: np.ndarray, target: Any, nothing: Any) -> None:
+        """Begin anew with particles that did not move in burn-in, as where psi is 0: no move leads away from there."""
+        for attempt in range(MOST_BEGINNINGS if isinstance(self.system, System) else 0):
+            still = (self.chains.x == before).all(axis=(1, 2))
+            if not still.any():
+                return
+            generator = np.random.default_rng((self.step, attempt))
+            self.chains.x[still] = self.system.first_configurations(int(still.sum()), generator)
+            before = self.chains.x.copy()
+            self.chains.burn_in(target, self.n_burn_in, nothing)
 
     def _target(self, power: float, n: int) -> tuple[Any, Any]:
         """A density, and what records ``n`` samples of it for an optimization step."""
@@ -326,7 +341,7 @@ class VMC:
     def _check(self, energy: Estimate, acceptance: float) -> None:
         """Warn, once of each kind, about what casts doubt on the numbers."""
         exact = self.system.exact_energy
-        if isinstance(self.chains.proposal, Metropolis) and not 0.2 <= acceptance <= 0.9:
+        if isinstance(self.chains.proposal, Metropolis) and not LEAST_ACCEPTANCE <= acceptance <= MOST_ACCEPTANCE:
             self._warn(
                 "acceptance", f"acceptance {acceptance:.2f} is outside 0.2 to 0.9: another step suits this state"
             )

@@ -12,7 +12,12 @@ from nqs.exact.two_electron_dot import chebyshev
 
 @functools.cache
 def one_electron_double_dot(separation: float, omega: float) -> float:
-    """The energy of one electron, in atomic units: omega / 2 for y, and the even state in (|x| - R / 2)^2 for x."""
+    """The energy of one electron, in atomic units: omega / 2 for y, and the even state in (|x| - R / 2)^2 for x.
+
+    Wells that are far apart, R > 12 / sqrt(omega), are one each: tunnelling changes the energy by exp(-omega R^2 / 4).
+    """
+    if separation * np.sqrt(omega) > 12:
+        return omega
     end = separation / 2 + 9 / np.sqrt(omega)
     doubled = lowest_on_half_line(lambda x: omega**2 * (x - separation / 2) ** 2, end, odd=False, n_points=120)
     return omega / 2 + doubled / 2

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neural.jit import kernel
-from nqs.systems.system import System, check_positive, check_positive_integer, external_potential, interaction
+from nqs.systems.system import System, check_positive_integer, check_scale, external_potential, interaction
 
 
 class _Fields(NamedTuple):
@@ -32,7 +32,7 @@ class CalogeroSutherland(System, _Fields):
     n_particles : a whole number from 1
     strength : lambda, above 1/2; lambda and 1 - lambda have the same potential, of which psi takes the larger. There
         is no interaction for 1, where the particles are free fermions, and an attraction below 1
-    omega : the frequency of the trap, positive
+    omega : the frequency of the trap, from 1e-9 to 1e9
 
     Raises
     ------
@@ -45,11 +45,11 @@ class CalogeroSutherland(System, _Fields):
 
     def __new__(cls, n_particles: int = 2, strength: float = 2.0, omega: float = 1.0) -> "CalogeroSutherland":
         n_particles = check_positive_integer("n_particles", n_particles)
-        if check_positive("strength", strength) <= 0.5:
+        if check_scale("strength", strength) <= 0.5:
             raise ValueError(
                 f"expected strength to be above 1/2, got {strength}: {1 - strength:.10g} gives the same potential"
             )
-        return cls._make((n_particles, 1, float(strength), check_positive("omega", omega)))
+        return cls._make((n_particles, 1, float(strength), check_scale("omega", omega)))
 
     @property
     def length(self) -> np.ndarray:

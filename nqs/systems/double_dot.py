@@ -11,11 +11,14 @@ from nqs.systems.system import (
     System,
     check_n_up,
     check_non_negative,
-    check_positive,
     check_positive_integer,
+    check_scale,
     external_potential,
     interaction,
 )
+
+FARTHEST = 6.0  # distance of the wells, in units of 1 / sqrt(omega), up to which two electrons are solved
+WEAKEST = 1e-6  # frequency, likewise
 
 
 class _Fields(NamedTuple):
@@ -30,13 +33,14 @@ class DoubleDot(System, _Fields):
 
         H = sum_i ( -nabla_i^2 / 2 + omega^2 (r_i^2 - R |x_i| + R^2 / 4) / 2 ) + sum_{i<j} 1 / |r_i - r_j|
 
-    The exact energy is known for one electron and for two of opposite spin (``nqs.exact.two_electron_double_dot``).
+    The exact energy is known for one electron and for two of opposite spin up to R = 6 / sqrt(omega)
+    (``nqs.exact.two_electron_double_dot``).
 
     Parameters
     ----------
     n_particles : a whole number from 1
-    separation : R, the distance of the wells, in bohr; one dot for 0
-    omega : the frequency of each well, positive
+    separation : R, the distance of the wells, in bohr, up to 1e9; one dot for 0
+    omega : the frequency of each well, from 1e-9 to 1e9
     n_up : how many electrons have the spin up, half of them or one more by default: particles 0 .. n_up - 1
 
     Raises
@@ -51,8 +55,9 @@ class DoubleDot(System, _Fields):
         cls, n_particles: int = 2, separation: float = 2.0, omega: float = 1.0, n_up: int | None = None
     ) -> "DoubleDot":
         n_particles = check_positive_integer("n_particles", n_particles)
-        separation = check_non_negative("separation", separation)
-        return cls._make((n_particles, separation, check_positive("omega", omega), check_n_up(n_up, n_particles)))
+        if check_non_negative("separation", separation):
+            check_scale("separation", separation)
+        return cls._make((n_particles, float(separation), check_scale("omega", omega), check_n_up(n_up, n_particles)))
 
     @property
     def length(self) -> np.ndarray:
@@ -64,10 +69,15 @@ class DoubleDot(System, _Fields):
         return wells + classical_radius(self.n_particles, self.omega, 2) + 4 * np.sqrt(0.5 / self.omega)
 
     @property
+    def _is_solved(self) -> bool:
+        """Whether the matrix of ``two_electron_double_dot`` is large enough."""
+        return self.separation * np.sqrt(self.omega) <= FARTHEST and self.omega >= WEAKEST
+
+    @property
     def exact_energy(self) -> float | None:
         if self.n_particles == 1:
             return one_electron_double_dot(self.separation, self.omega)
-        if self.n_particles == 2 and self.n_up == 1:
+        if self.n_particles == 2 and self.n_up == 1 and self._is_solved:
             return two_electron_double_dot(self.separation, self.omega)
         return None
 

@@ -10,13 +10,16 @@ from nqs.systems.calogero_sutherland import trap_on_a_line
 from nqs.systems.harmonic_oscillator import STATISTICS
 from nqs.systems.spin_system import check_finite
 from nqs.systems.system import (
+    LARGEST,
     SPINLESS,
     System,
-    check_positive,
     check_positive_integer,
+    check_scale,
     external_potential,
     interaction,
 )
+
+NARROWEST = 0.01  # range of the interaction, in lengths of the trap, for which two particles are solved
 
 
 class _Fields(NamedTuple):
@@ -34,15 +37,16 @@ class GaussianInteraction(System, _Fields):
         H = sum_i ( -d^2 / dx_i^2 / 2 + omega^2 x_i^2 / 2 )
             + sum_{i<j} V_0 / (sqrt(2 pi) sigma) exp( -(x_i - x_j)^2 / (2 sigma^2) )
 
-    The energy is known for one particle, for two (``nqs.exact.two_with_gaussian_interaction``), and without any
+    The energy is known for one particle, for two (``nqs.exact.two_with_gaussian_interaction``, for a range of 0.01 or
+    more lengths of the trap), and without any
     interaction. For sigma -> 0 bosons touch with the strength V_0, and fermions do not feel each other.
 
     Parameters
     ----------
     n_particles : a whole number from 1
-    strength : V_0, repulsive where positive
-    width : sigma, positive
-    omega : the frequency of the trap, positive
+    strength : V_0, repulsive where positive, up to 1e9
+    width : sigma, from 1e-9 to 1e9
+    omega : the frequency of the trap, from 1e-9 to 1e9
     statistics : "fermion" or "boson"
 
     Raises
@@ -65,7 +69,7 @@ class GaussianInteraction(System, _Fields):
         n_particles = check_positive_integer("n_particles", n_particles)
         if statistics not in STATISTICS:
             raise ValueError(f"expected statistics to be one of {', '.join(STATISTICS)}, got {statistics!r}")
-        numbers = check_finite("strength", strength), check_positive("width", width), check_positive("omega", omega)
+        numbers = _check_strength(strength), check_scale("width", width), check_scale("omega", omega)
         return cls._make((n_particles, 1, *numbers, n_particles if statistics == "fermion" else SPINLESS))
 
     @property
@@ -80,7 +84,7 @@ class GaussianInteraction(System, _Fields):
     def exact_energy(self) -> float | None:
         if self.n_particles == 1 or self.strength == 0:
             return self.omega * (self.n_particles**2 if self.fermions else self.n_particles) / 2
-        if self.n_particles == 2:
+        if self.n_particles == 2 and self.width * np.sqrt(self.omega) >= NARROWEST:
             return two_with_gaussian_interaction(self.strength, self.width, self.omega, self.fermions)
         return None
 
@@ -122,6 +126,12 @@ class GaussianInteraction(System, _Fields):
         """Normally distributed particles, fermions over a cloud as wide as without interaction."""
         width = self.length * np.sqrt(self.n_particles) if self.fermions else self.cloud
         return generator.standard_normal((n, self.n_particles, 1)) * width
+
+
+def _check_strength(strength: float) -> float:
+    if abs(check_finite("strength", strength)) > LARGEST:
+        raise ValueError(f"expected strength to be a number from -{LARGEST:g} to {LARGEST:g}, got {strength}")
+    return float(strength)
 
 
 @external_potential.register(GaussianInteraction)

@@ -8,8 +8,8 @@ from neural.jit import kernel
 from nqs.systems.harmonic_oscillator import trap
 from nqs.systems.system import (
     System,
-    check_positive,
     check_positive_integer,
+    check_scale,
     external_potential,
     interaction,
 )
@@ -37,8 +37,8 @@ class HardSphereBosons(System, _Fields):
     Parameters
     ----------
     n_particles : a whole number from 1
-    diameter : of the spheres, which is their scattering length, too; positive
-    aspect : omega_z / omega_xy, positive
+    diameter : of the spheres, which is their scattering length, too; from 1e-9 to 1000
+    aspect : omega_z / omega_xy, from 1e-9 to 1e9
 
     Raises
     ------
@@ -53,8 +53,8 @@ class HardSphereBosons(System, _Fields):
         cls, n_particles: int = 10, diameter: float = 0.0043, aspect: float = float(np.sqrt(8))
     ) -> "HardSphereBosons":
         n_particles = check_positive_integer("n_particles", n_particles)
-        omega = np.array([1.0, 1.0, check_positive("aspect", aspect)])
-        return cls._make((n_particles, 3, check_positive("diameter", diameter), omega))
+        omega = np.array([1.0, 1.0, check_scale("aspect", aspect)])
+        return cls._make((n_particles, 3, check_scale("diameter", diameter, most=1000.0), omega))
 
     @property
     def aspect(self) -> float:

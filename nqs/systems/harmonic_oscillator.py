@@ -12,7 +12,7 @@ from nqs.systems.system import (
     check_n_up,
     check_positive_integer,
     external_potential,
-    one_for_each_axis,
+    frequencies,
 )
 
 STATISTICS = ("boson", "fermion")
@@ -36,7 +36,7 @@ class HarmonicOscillator(System, _Fields):
     Parameters
     ----------
     n_particles, n_dims : whole numbers from 1
-    omega : one positive number, or one for each axis
+    omega : one number from 1e-9 to 1e9, or one for each axis
     statistics : "boson" or "fermion" (spin 1/2)
     n_up : how many fermions have the spin up, half of them or one more by default: particles 0 .. n_up - 1
 
@@ -62,7 +62,7 @@ class HarmonicOscillator(System, _Fields):
         if statistics == "boson" and n_up is not None:
             raise ValueError(f"expected no n_up, bosons have no spin here, got {n_up!r}")
         spins = SPINLESS if statistics == "boson" else check_n_up(n_up, n_particles)
-        return cls._make((n_particles, n_dims, one_for_each_axis("omega", omega, n_dims), spins))
+        return cls._make((n_particles, n_dims, frequencies(omega, n_dims), spins))
 
     @property
     def statistics(self) -> str:

@@ -12,8 +12,8 @@ from nqs.systems.system import (
     check_n_up,
     check_positive_integer,
     external_potential,
+    frequencies,
     interaction,
-    one_for_each_axis,
 )
 
 
@@ -36,7 +36,7 @@ class QuantumDot(System, _Fields):
     ----------
     n_particles : a whole number from 1
     n_dims : 2 or 3
-    omega : the frequency of the trap, positive
+    omega : the frequency of the trap, from 1e-9 to 1e9
     n_up : how many electrons have the spin up, half of them or one more by default: particles 0 .. n_up - 1
 
     Raises
@@ -55,7 +55,7 @@ class QuantumDot(System, _Fields):
         if np.ndim(omega) != 0:
             raise ValueError(f"expected one number for omega, the trap is isotropic, got {omega!r}")
         spins = check_n_up(n_up, n_particles)
-        return cls._make((n_particles, int(n_dims), one_for_each_axis("omega", omega, n_dims), spins))
+        return cls._make((n_particles, int(n_dims), frequencies(omega, n_dims), spins))
 
     @property
     def length(self) -> np.ndarray:

@@ -15,6 +15,7 @@ from neural.jit import generic
 from neural.records import Record
 
 SPINLESS = -1  # n_up of particles that have no spin
+SMALLEST, LARGEST = 1e-9, 1e9  # numbers that physics is given in
 
 
 class System(Record):
@@ -118,6 +119,13 @@ def check_positive(name: str, value: float) -> float:
     return float(value)
 
 
+def check_scale(name: str, value: float, least: float = SMALLEST, most: float = LARGEST) -> float:
+    """``value`` as a float, or a ValueError where it is so small or large that something under- or overflows."""
+    if not least <= check_positive(name, value) <= most:
+        raise ValueError(f"expected {name} to be a number from {least:g} to {most:g}, got {value}")
+    return float(value)
+
+
 def check_non_negative(name: str, value: float) -> float:
     """``value`` as a float, or a ValueError that names what was expected and found."""
     if not (isinstance(value, Real) and 0 <= value < np.inf):
@@ -134,11 +142,20 @@ def check_n_up(n_up: int | None, n_particles: int) -> int:
     return int(n_up)
 
 
+def frequencies(omega: Any, n_dims: int) -> np.ndarray:
+    """``one_for_each_axis`` of the frequencies of a trap, none of them extreme."""
+    found = one_for_each_axis("omega", omega, n_dims)
+    for each in found:
+        check_scale("omega", float(each))
+    return found
+
+
 def one_for_each_axis(name: str, values: Any, n_dims: int) -> np.ndarray:
     """Positive numbers, shape (n_dims,), from one number or one for each axis, or a ValueError."""
-    numbers = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    if numbers.shape not in ((1,), (n_dims,)):
+    found = np.atleast_1d(np.asarray(values))
+    if found.dtype.kind not in "iuf" or found.shape not in ((1,), (n_dims,)):
         raise ValueError(f"expected {name} to be one number or {n_dims}, one for each axis, got {values!r}")
+    numbers = found.astype(np.float64)
     for number in numbers:
         check_positive(name, number)
     return np.broadcast_to(numbers, (n_dims,)).copy()

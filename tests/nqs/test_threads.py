@@ -17,7 +17,7 @@ import pytest
 import nqs
 from neural.jit import COMPILED
 from neural.loops import UnusedLoopWarning
-from tests.nqs.runs_of_vmc import SR, TRAP, dot, trap
+from tests.nqs.runs_of_vmc import TRAP, dot, trap
 
 compiled_only = pytest.mark.skipif(not COMPILED, reason="one thread at a time anyway")
 
@@ -131,11 +131,8 @@ def test_chains_are_whole_after_an_exception(monkeypatch, threads):
 @compiled_only
 def test_ctrl_c_is_noticed_within_a_long_run():
     """A burn-in of minutes ends within a second, and the threads with it."""
-    gas = nqs.QuantumDot(12)
-    psi = nqs.Slater(gas) * nqs.PadeJastrow(gas)
-    options: Any = {"n_samples": 256, "n_chains": 64, "threads": 2}
-    next(nqs.VMC(gas, psi, nqs.RandomWalk(), SR(0.05), n_burn_in=2, **options).steps(1))  # compiles
-    vmc = nqs.VMC(gas, psi, nqs.RandomWalk(), SR(0.05), n_burn_in=10**7, **options)
+    next(dot().steps(1))  # compiles
+    vmc = dot(threads=2, n_burn_in=10**8)
     sent = []
 
     def interrupt() -> None:
@@ -148,6 +145,14 @@ def test_ctrl_c_is_noticed_within_a_long_run():
         vmc.burn_in()
     assert time.monotonic() - sent[0] < 1.0
     timer.join()
+
+
+def test_parts_of_chains_that_are_run_one_after_the_other_make_no_difference(monkeypatch):
+    """However slow the moves seem to be, and so however few chains go at once."""
+    whole = step_of(trap(), 2)
+    for patience in (1e-12, 1e-4, 1e9):
+        monkeypatch.setattr("montecarlo.chains.PATIENCE", patience)
+        assert step_of(trap(threads=3), 2) == whole
 
 
 def test_a_loop_that_is_never_run():

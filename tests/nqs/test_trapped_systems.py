@@ -240,8 +240,8 @@ def test_arguments_out_of_range(make, message):
 
 
 def test_spheres_that_fit_nowhere():
-    with pytest.raises(ValueError, match="expected spheres that fit into the trap, found 3 of the diameter 10000"):
-        nqs.HardSphereBosons(3, 10000.0).first_configurations(1, np.random.default_rng(1))
+    with pytest.raises(ValueError, match="expected spheres that fit into the trap, found 3 of the diameter 1000"):
+        nqs.HardSphereBosons(3, 1000.0).first_configurations(1, np.random.default_rng(1))
 
 
 # Sampling
@@ -264,7 +264,7 @@ def test_hard_spheres_never_overlap_along_the_chains():
             lengths.append(np.linalg.norm(x[:, 0] - x[:, 1], axis=1))
             return lengths[-1]
 
-        measured = vmc.measure(64 * 100, {"distance": distance}).observables["distance"]
+        measured = vmc.measure(64 * 400, {"distance": distance}).observables["distance"]
         assert np.concatenate(lengths).min() > 0.8
         r = np.linspace(0.8, 9, 4001)
         density = (r - 0.8) ** 2 * np.exp(-0.5 * r**2)

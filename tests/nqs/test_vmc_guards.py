@@ -135,14 +135,17 @@ def test_a_factor_that_is_not_symmetric():
 
 
 def test_steps_that_are_hardly_ever_accepted():
-    vmc = trap(proposal=nqs.RandomWalk(1e12), n_burn_in=20)
+    vmc = trap(n_burn_in=20)
+    vmc.burn_in()
+    vmc.chains.proposal = nqs.RandomWalk(10.0)
     with pytest.warns(nqs.VMCWarning, match=r"step 0: acceptance 0\.0\d is outside 0\.2 to 0\.9"):
         next(vmc.steps(1))
 
 
 def warnings_of_frozen_chains(alpha: float) -> list[str]:
-    """What is said of steps so short that tuning does not reach a useful size."""
-    vmc = trap(alpha, proposal=nqs.RandomWalk(1e-15), n_burn_in=20)
+    """What is said of steps that are far too short."""
+    vmc = trap(alpha, n_burn_in=20)
+    vmc.chains.proposal, vmc._ready = nqs.RandomWalk(1e-15), True
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         vmc.measure(6400)
