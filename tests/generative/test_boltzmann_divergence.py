@@ -46,6 +46,22 @@ def test_few_patterns_are_learned_better_than_by_chance(optimizer, seed):
     assert last.learning_rate < 0.5 * (0.05 if optimizer is None else 0.01)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_defaults_do_not_diverge(seed):
+    """The first third of a schedule of a hundred epochs, on few patterns; real numbers of a mixture."""
+    x = bars_and_stripes()
+    for model, rows in ((IsingRBM(16, 16, seed=seed), 2 * x - 1), (BernoulliRBM(16, 16, seed=seed), x)):
+        for _ in model.fit(rows, n_epochs=33):
+            pass
+        assert model.log_likelihood(rows).mean > -UNIFORM
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, (500, 2)) @ rng.normal(size=(2, 4)) * 2 + 0.3 * rng.normal(size=(500, 4))
+    gaussian = GaussianBernoulliRBM(4, 4, seed=seed)
+    for _ in gaussian.fit(y, n_epochs=20):
+        pass
+    assert gaussian.log_likelihood(y).mean > -0.5 * np.log(2 * np.pi * np.e * y.var(axis=0)).sum() - 0.1
+
+
 def test_chains_that_forget_do_not_shorten_steps():
     x = datasets.ising((3, 3), 4.0, 1000, seed=0, values="spins").train
     rates = [epoch.learning_rate for epoch in IsingRBM(9, 4, seed=0).fit(x, n_epochs=5, k=5)]
@@ -185,7 +201,7 @@ def test_a_machine_of_visible_spins_keeps_its_last_good_couplings():
 def test_training_goes_on_with_other_settings():
     model = BernoulliRBM(6, 4, seed=0)
     training, _ = drive(model, BITS, learning_rate=1e30, method="pcd", n_epochs=10)
-    slower = model.fit(BITS, learning_rate=0.05, method="pcd", n_epochs=20)
+    slower: Any = model.fit(BITS, learning_rate=0.05, method="pcd", n_epochs=20)
     slower.restore(training.state())
     assert len(list(slower)) == 20 - training.epoch
 

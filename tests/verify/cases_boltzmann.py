@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 from registry import Row, case
 
-from generative import BoltzmannMachine, IsingRBM
+from generative import (
+    BernoulliRBM,
+    BoltzmannMachine,
+    DeepBoltzmannMachine,
+    GaussianBernoulliRBM,
+    IsingRBM,
+    PottsRBM,
+    datasets,
+)
 from generative.datasets.exact_ising import kaufman
 from generative.datasets.ising_chains import HeatBath, SwendsenWang
 from generative.physics import observables
@@ -15,7 +23,7 @@ from montecarlo.statistics import estimate
 from runs.experiments import tomography as reconstruction
 from runs.experiments.ising_rbm import EXPERIMENT, IsingRBMSettings
 
-T_C = 2.269185314213022
+T_C, LOG_2 = 2.269185314213022, float(np.log(2))
 
 
 @case
@@ -110,3 +118,55 @@ def tomography() -> Iterator[Row]:
     yield Row("energy", found["energy"], 0.0, run.exact["energy"], limit=1e-3 * abs(run.exact["energy"]))
     random, ours = found["vmc_steps_from_random"], found["vmc_steps"]
     yield Row("steps to 1e-4 from it, and from random", ours, 0.0, random, limit=-0.5 * random, below=True)
+
+
+def patterns() -> np.ndarray:
+    """The 30 bars and stripes of 4 x 4 pixels, 40 of each."""
+    lines = (np.arange(16)[:, None] >> np.arange(4)) & 1
+    bars = np.repeat(lines[:, None], 4, axis=1)
+    return np.tile(np.unique(np.concatenate([bars, bars.transpose(0, 2, 1)]).reshape(-1, 16), axis=0), (40, 1))
+
+
+def worst_gain(make: Any, x: np.ndarray, chance: float, n_epochs: int) -> float:
+    """The smallest log-likelihood above ``chance`` of ten seeds after a training with nothing but defaults."""
+    gains = []
+    for seed in range(10):
+        model = make(seed)
+        for _ in model.fit(x, n_epochs=n_epochs):
+            pass
+        gains.append(model.log_likelihood(x[:500]).mean - chance)
+    return min(gains)
+
+
+@case
+def boltzmann_defaults_do_not_diverge() -> Iterator[Row]:
+    """The smallest log-likelihood of ten seeds above that of chance, or of independent real numbers, in nats."""
+    few, bits = patterns(), datasets.digits().train
+    spins = datasets.ising((4, 4), T_C, 5000, seed=0, values="spins").train
+    rng = np.random.default_rng(0)
+    mixture = rng.integers(0, 2, (2000, 3)) @ rng.normal(size=(3, 6)) * 3 + 0.3 * rng.normal(size=(2000, 6))
+    independent = -0.5 * float(np.log(2 * np.pi * np.e * mixture.var(axis=0)).sum())
+    states = np.eye(2)[few].reshape(len(few), -1)
+    problems: dict[str, tuple[Any, np.ndarray, float, int]] = {
+        "IsingRBM, bars and stripes": (lambda n: IsingRBM(16, 16, seed=n), 2 * few - 1, -16 * LOG_2, 100),
+        "BernoulliRBM, bars and stripes": (lambda n: BernoulliRBM(16, 16, seed=n), few, -16 * LOG_2, 100),
+        "PottsRBM, bars and stripes": (lambda n: PottsRBM(16, 2, 16, seed=n), states, -16 * LOG_2, 40),
+        "IsingRBM, 4 x 4 spins": (lambda n: IsingRBM(16, 16, seed=n), spins, -16 * LOG_2, 20),
+        "BernoulliRBM, 4 x 4 spins": (lambda n: BernoulliRBM(16, 16, seed=n), (spins + 1) / 2, -16 * LOG_2, 20),
+        "BernoulliRBM, digits": (lambda n: BernoulliRBM(64, 24, seed=n), bits, -64 * LOG_2, 30),
+        "DeepBoltzmannMachine, digits": (
+            lambda n: DeepBoltzmannMachine((64, 20, 10), seed=n),
+            bits[:600],
+            -64 * LOG_2,
+            10,
+        ),
+        "GaussianBernoulliRBM, a mixture": (lambda n: GaussianBernoulliRBM(6, 6, seed=n), mixture, independent, 40),
+        "GaussianBernoulliRBM, the same a millionth": (
+            lambda n: GaussianBernoulliRBM(6, 6, seed=n),
+            1e-6 * mixture,
+            independent + 6 * np.log(1e6),
+            40,
+        ),
+    }
+    for name, problem in problems.items():
+        yield Row(name, worst_gain(*problem), 0.0, 0.0, limit=0.0, above=True)
