@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from generative.conditions import Condition, Interval, encode
 from generative.datasets.ising import IsingTarget
 from generative.importance import Variational, variational
-from generative.model import TorchModel
+from generative.model import TorchModel, check_options, size
 from generative.networks import CausalConv, CausalTransformer, MaskedDense
 from generative.noise import Noise
 from generative.objectives import Batch, Objective
@@ -96,7 +96,7 @@ class Autoregressive(TorchModel):
             logit = output(s, i)  # in turn for every site, as the network keeps what it has computed
             if i >= first:
                 s[:, i] = torch.where(u[:, i] < torch.sigmoid(logit), 1.0, -1.0)
-        return s * torch.where(u[:, :1] < 0.5, 1.0, -1.0) if self.flip else s
+        return s * torch.where(u[:, :1] < 0.5, 1.0, -1.0).to(s) if self.flip else s
 
     def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
         s = self._draw_base(noise.uniform(self.n_features), condition)
@@ -143,9 +143,9 @@ class Autoregressive(TorchModel):
         objective = Reinforce(self, targets, batch_size, annealing)
         options = {"seed": self.seed, "batch_size": batch_size, "clip": clip, "n_steps": n_steps, **options}
         parameters = list(self.network.parameters())
-        losses = [Objective("surrogate", objective.loss, parameters, learning_rate)]
-        self.training = Training(self.network, losses, None, **options)
-        return self.training
+        losses = [Objective("surrogate", objective.loss, parameters, learning_rate, settled=math.inf)]
+        check_options(options)
+        return Training(self.network, losses, None, begin=self._began, **options)
 
     def thermodynamics(self, target: IsingTarget, n_samples: int, seed: int = 0) -> Variational:
         """Bound and importance-weighted values of the free energy and the energy, and the entropy of the model."""
@@ -160,7 +160,8 @@ def _couplings(targets: list[IsingTarget]) -> Tensor:
     """2 J / T for every bond, shape (N, N), with the mean 1 / T of the targets."""
     n, beta = targets[0].lattice.n_sites, sum(1 / target.temperature for target in targets) / len(targets)
     i, j = torch.from_numpy(targets[0].lattice.edges).T
-    matrix = torch.zeros(n, n).index_put_((i, j), torch.tensor(2 * beta * targets[0].coupling), accumulate=True)
+    bond = torch.tensor(2 * beta * targets[0].coupling, dtype=torch.float32)
+    matrix = torch.zeros(n, n, dtype=torch.float32).index_put_((i, j), bond, accumulate=True)
     return matrix + matrix.T
 
 
@@ -233,7 +234,7 @@ class MADE(Autoregressive):
         seed: int = 0,
     ) -> None:
         n_condition = 0 if condition is None else condition.n_features
-        network = MaskedDense(math.prod(shape), units, n_layers, n_condition, seed)
+        network = MaskedDense(size(shape), units, n_layers, n_condition, seed)
         super().__init__(network, shape, values, condition, flip, translation, seed)
 
 
@@ -276,5 +277,5 @@ class SiteTransformer(Autoregressive):
         seed: int = 0,
     ) -> None:
         n_condition = 0 if condition is None else condition.n_features
-        network = CausalTransformer(math.prod(shape), width, n_heads, n_layers, n_condition, seed)
+        network = CausalTransformer(size(shape), width, n_heads, n_layers, n_condition, seed)
         super().__init__(network, shape, values, condition, flip, translation, seed)

@@ -2,8 +2,9 @@
 
 bits     p(x = 1)  = 1 / (1 + e^-h)                log p = x h - log(1 + e^h)
 spins    p(s = +1) = 1 / (1 + e^-h)                log p = -log(1 + e^-(s h))
-real     p(x) = N(x; h, sigma^2)                   sigma, one for each feature, is learned
-unit     the same; samples are clipped to [0, 1]
+real     p(x) = N(x; m + d h, (d sigma)^2)         sigma, one for each feature, is learned; m and d are the mean
+                                                   and the deviation of the data
+unit     p(x) = N(x; h, sigma^2)                   samples are clipped to [0, 1]
 """
 
 import math
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from generative.networks.scale import Scale
 from generative.noise import Noise
 
 
@@ -52,12 +54,12 @@ class Spins(Bits):
         return 2 * super().draw(h, noise) - 1
 
 
-class Real(nn.Module):
+class Unit(nn.Module):
     """Normal, with log sigma as parameters (n_features,), 0 at first."""
 
-    def __init__(self, n_features: int, clipped: bool = False) -> None:
+    def __init__(self, n_features: int) -> None:
         super().__init__()
-        self.log_sigma, self.clipped = nn.Parameter(torch.zeros(n_features)), clipped
+        self.log_sigma = nn.Parameter(torch.zeros(n_features, dtype=torch.float32))
 
     def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
         z = (x - h) * torch.exp(-self.log_sigma)
@@ -70,11 +72,30 @@ class Real(nn.Module):
         return h
 
     def draw(self, h: Tensor, noise: Noise) -> Tensor:
-        x = h + torch.exp(self.log_sigma) * noise.normal(h.shape[1])
-        return x.clamp(0, 1) if self.clipped else x
+        return self._drawn(h, noise).clamp(0, 1)
+
+    def _drawn(self, h: Tensor, noise: Noise) -> Tensor:
+        return h + torch.exp(self.log_sigma) * noise.normal(h.shape[1])
 
 
-Decoded = Bits | Real
+class Real(Unit):
+    """The same in the units of the data."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__(n_features)
+        self.scale = Scale(n_features)
+
+    def log_prob(self, x: Tensor, h: Tensor) -> Tensor:
+        return super().log_prob(self.scale.standard(x), h) - self.scale.log_volume()
+
+    def mean(self, h: Tensor) -> Tensor:
+        return self.scale.natural(h)
+
+    def draw(self, h: Tensor, noise: Noise) -> Tensor:
+        return self.scale.natural(self._drawn(h, noise))
+
+
+Decoded = Bits | Unit
 
 
 def decoded(values: str, n_features: int) -> Decoded:
@@ -83,4 +104,4 @@ def decoded(values: str, n_features: int) -> Decoded:
         return Bits() if values == "bits" else Spins()
     if values not in ("real", "unit"):
         raise ValueError(f'expected values "bits", "spins", "unit" or "real", got {values!r}')
-    return Real(n_features, clipped=values == "unit")
+    return Unit(n_features) if values == "unit" else Real(n_features)

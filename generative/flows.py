@@ -8,8 +8,7 @@ function whose parameters a masked network computes from the features before it.
 Sources: splines, C. Durkan et al., arXiv:1906.04032; affine maps, G. Papamakarios et al., arXiv:1705.07057.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -17,10 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from generative.conditions import Condition
-from generative.model import TorchModel
+from generative.model import TorchModel, size
 from generative.noise import Noise, hashed
 from generative.objectives import Batch, Objective
-from generative.training import Training
 from neural.optimizers import Schedule
 
 MAPS = {"spline": "NSF", "affine": "MAF"}
@@ -35,6 +33,16 @@ def _zuko() -> Any:
         ) from None
 
 
+def in_single_precision(make: Callable[..., nn.Module], *arguments: Any, **options: Any) -> nn.Module:
+    """What ``make`` returns where single precision is the default type of torch."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        return make(*arguments, **options)
+    finally:
+        torch.set_default_dtype(before)
+
+
 class Standardised(nn.Module):
     """A flow of (x - mean) / deviation, feature by feature."""
 
@@ -43,8 +51,8 @@ class Standardised(nn.Module):
         self.flow = flow
         self.mean: Tensor
         self.deviation: Tensor
-        self.register_buffer("mean", torch.zeros(n_features))
-        self.register_buffer("deviation", torch.ones(n_features))
+        self.register_buffer("mean", torch.zeros(n_features, dtype=torch.float32))
+        self.register_buffer("deviation", torch.ones(n_features, dtype=torch.float32))
 
     def learn(self, rows: Tensor) -> None:
         """Take mean and deviation of ``rows``."""
@@ -94,21 +102,21 @@ class Flow(TorchModel):
                 f'expected values "real", kind {" or ".join(MAPS)}, n_maps >= 1 and n_bins >= 2, '
                 f"got {values!r}, {kind!r}, {n_maps} and {n_bins}"
             )
-        n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
+        n, n_condition = size(shape), 0 if condition is None else condition.n_features
         options: Any = {"bins": n_bins} if kind == "spline" else {}
         if coupling:
             options["passes"] = 2
         make = getattr(_zuko().flows, MAPS[kind])
         with torch.random.fork_rng(devices=[]):  # zuko draws from the generator that everybody shares
             torch.default_generator.manual_seed(hashed(seed))
-            flow = make(n, n_condition, transforms=n_maps, hidden_features=tuple(hidden), **options)
+            flow = in_single_precision(
+                make, n, n_condition, transforms=n_maps, hidden_features=tuple(hidden), **options
+            )
         self.standardised = Standardised(flow, n)
         super().__init__(self.standardised, shape, values, condition, seed)
 
-    def train(self, rows: Tensor | None, *arguments: Any, **named: Any) -> Training:
-        if rows is not None:
-            self.standardised.learn(rows)
-        return super().train(rows, *arguments, **named)
+    def _learn(self, rows: Tensor) -> None:
+        self.standardised.learn(rows)
 
     def objectives(self, learning_rate: float | Schedule) -> list[Objective]:
         """The negative log-likelihood in nats."""

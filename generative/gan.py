@@ -20,9 +20,10 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from generative.conditions import Condition
-from generative.model import TorchModel
+from generative.model import TorchModel, size
 from generative.networks.coders import ConvDecoder, ConvEncoder
 from generative.networks.dense import Coupled, Dense, Paired
+from generative.networks.scale import Scale
 from generative.noise import Noise, generator, hashed
 from generative.objectives import Batch, Objective
 from generative.symmetries import check_flip, flipped, turned
@@ -42,10 +43,26 @@ class Loss(NamedTuple):
     generator: Callable[[Tensor], Tensor]
 
 
+def _non_saturating(real: Tensor, fake: Tensor) -> Tensor:
+    return F.softplus(-real) + F.softplus(fake)
+
+
+def _hinge(real: Tensor, fake: Tensor) -> Tensor:
+    return F.relu(1 - real) + F.relu(1 + fake)
+
+
+def _wasserstein(real: Tensor, fake: Tensor) -> Tensor:
+    return fake - real
+
+
+def _convincing(fake: Tensor) -> Tensor:
+    return F.softplus(-fake)
+
+
 LOSSES = {
-    "non-saturating": Loss(lambda real, fake: F.softplus(-real) + F.softplus(fake), lambda fake: F.softplus(-fake)),
-    "hinge": Loss(lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), lambda fake: -fake),
-    "wasserstein": Loss(lambda real, fake: fake - real, lambda fake: -fake),
+    "non-saturating": Loss(_non_saturating, _convincing),
+    "hinge": Loss(_hinge, torch.neg),
+    "wasserstein": Loss(_wasserstein, torch.neg),
 }
 
 
@@ -80,6 +97,23 @@ def spectral_norm(module: nn.Module, seed: int) -> nn.Module:
         if isinstance(layer, nn.Linear | nn.Conv2d):
             parametrize.register_parametrization(layer, "weight", SpectralNorm(layer.weight, hashed(seed, k)))
     return module
+
+
+def plain(module: nn.Module) -> nn.Module:
+    """``module``, whose layers had a spectral norm, with layers of the plain class and the same parameters."""
+    for parent in list(module.modules()):
+        for name, layer in parent._modules.items():
+            if layer is not None and parametrize.is_parametrized(layer, "weight"):
+                parent._modules[name] = _bare(layer)
+    return module
+
+
+def _bare(layer: Any) -> nn.Module:
+    bare = object.__new__(type(layer).__bases__[0])
+    bare.__dict__.update(layer.__dict__)
+    bare._modules = {}
+    bare._parameters = {**layer._parameters, "weight": layer.parametrizations["weight"].original}
+    return bare
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, u: Tensor) -> Tensor:
@@ -138,9 +172,12 @@ class GAN(TorchModel):
         if values not in ("real", "unit", "spins", "bits"):
             raise ValueError(f'expected values "bits", "spins", "unit" or "real", got {values!r}')
         check_flip(flip, values)
+        if n_latent < 1 or (n_critic is not None and n_critic < 1) or (penalty is not None and not penalty >= 0):
+            found = f"{n_latent}, {n_critic} and {penalty}"
+            raise ValueError(f"expected n_latent >= 1, n_critic >= 1 and penalty >= 0, got {found}")
         if couplings and (spectral or channels is not None):
             raise ValueError("expected spectral=False and no channels for couplings=True, which have no spectral norm")
-        n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
+        n, n_condition = size(shape), 0 if condition is None else condition.n_features
         seeds: Any = [dict(n_condition=n_condition, seed=hashed(seed, k)) for k in range(2)]
         if channels is None:
             of_noise, of_data = (Coupled, Paired) if couplings else (Dense, Dense)
@@ -151,12 +188,30 @@ class GAN(TorchModel):
             critic = ConvEncoder(shape, channels, 1, padding=padding, **seeds[1])
         self.critic = spectral_norm(critic, hashed(seed, 2)) if spectral else critic
         network = nn.ModuleDict({"generator": self.generator, "critic": self.critic})
+        self.scale = Scale(n) if values == "real" else None
+        if self.scale is not None:
+            network["scale"] = self.scale
         super().__init__(network, shape, values, condition, seed)
         wasserstein = loss == "wasserstein"
         self.loss, self.n_latent, self.flip = LOSSES[loss], n_latent, flip
         self.penalty = (10.0 if wasserstein else 0.0) if penalty is None else penalty
         self.n_critic = (5 if wasserstein else 1) if n_critic is None else n_critic
-        self._warned = False
+        self.spectral, self._warned = spectral, False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Layers with a spectral norm are made anew from plain ones, as torch cannot pickle them."""
+        state = super().__getstate__()
+        if self.spectral:
+            state["parameters"] = state["network"].state_dict()
+            state["network"]["critic"] = state["critic"] = plain(state["critic"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        parameters = state.pop("parameters", None)
+        self.__dict__.update(state)
+        if parameters is not None:
+            spectral_norm(self.critic, 0)
+            self.network.load_state_dict(parameters)
 
     def objectives(self, learning_rate: float | Schedule) -> list[Objective]:
         betas = (0.5, 0.9)
@@ -167,19 +222,28 @@ class GAN(TorchModel):
             return learning_rate(update * self.n_critic) if callable(learning_rate) else learning_rate
 
         return [
-            Objective("critic", self.critic_loss, critic, learning_rate, betas=betas),
-            Objective("generator", self.generator_loss, made, slower, self.n_critic, betas),
+            Objective("critic", self.critic_loss, critic, learning_rate, betas=betas, settled=math.inf),
+            Objective("generator", self.generator_loss, made, slower, self.n_critic, betas, settled=math.inf),
         ]
+
+    def _learn(self, rows: Tensor) -> None:
+        if self.scale is not None:
+            self.scale.learn(rows)
+
+    def _standard(self, x: Tensor) -> Tensor:
+        """Rows as the critic sees them."""
+        return x if self.scale is None else self.scale.standard(x)
 
     def critic_loss(self, batch: Batch) -> Tensor:
         """The critic's loss, with the penalty."""
         with torch.no_grad():
             fake = self.made(batch)
-        real, values = self._critic(batch.x, batch.condition), self._critic(fake, batch.condition)
+        x = self._standard(batch.x)
+        real, values = self._critic(x, batch.condition), self._critic(fake, batch.condition)
         loss = self.loss.critic(real, values).mean()
         if self.penalty:
             u = torch.rand(len(fake), 1, generator=batch.generator, device=fake.device, dtype=fake.dtype)
-            loss = loss + self.penalty * gradient_penalty(lambda y: self._critic(y, batch.condition), batch.x, fake, u)
+            loss = loss + self.penalty * gradient_penalty(lambda y: self._critic(y, batch.condition), x, fake, u)
         return loss
 
     def generator_loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -189,7 +253,7 @@ class GAN(TorchModel):
         return loss, self._watch(batch, fake.detach())
 
     def made(self, batch: Batch) -> Tensor:
-        """As many samples as the batch has rows; the gradient goes through them."""
+        """As many samples as the batch has rows, as the critic sees them; the gradient goes through them."""
         n, noise = len(batch.x), batch.generator
         z = torch.randn(n, self.n_latent, generator=noise, device=batch.x.device, dtype=batch.x.dtype)
         h = self.generator(z, condition=batch.condition)
@@ -206,9 +270,9 @@ class GAN(TorchModel):
 
     def _watch(self, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
         updates = batch.step // self.n_critic
-        if updates % (WATCH_EVERY // self.n_critic) or len(fake) <= N_NEIGHBOURS:
+        if updates % max(1, WATCH_EVERY // self.n_critic) or len(fake) <= N_NEIGHBOURS or not self.network.training:
             return {}
-        data, samples = (each.double().cpu().numpy() for each in (batch.x, fake))
+        data, samples = (each.double().cpu().numpy() for each in (self._standard(batch.x), fake))
         found = neighbours(data, samples)
         if found.coverage < COLLAPSED and batch.progress > 0.2 and not self._warned:
             self._warned = True
@@ -223,7 +287,7 @@ class GAN(TorchModel):
     def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:
         h = self.generator(noise.normal(self.n_latent), condition=condition)
         if self.values in ("real", "unit"):
-            return h if self.values == "real" else torch.sigmoid(h)
+            return torch.sigmoid(h) if self.scale is None else self.scale.natural(h)
         bits = (noise.uniform(self.n_features) < torch.sigmoid(h)).to(h)
         x = bits if self.values == "bits" else 2 * bits - 1
         return torch.where(noise.uniform(1) < 0.5, x, turned(x, self.values)) if self.flip else x

@@ -4,13 +4,18 @@ A family implements ``objectives``, ``_sample`` and, where it can, ``_log_prob``
 last one returns.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, ClassVar, Literal
+import copy
+import difflib
+import inspect
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from numbers import Integral
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from generative.conditions import Condition, encode
 from generative.datasets.dataset import Dataset, check_configurations
@@ -46,8 +51,9 @@ class TorchModel:
         condition: Condition | None = None,
         seed: int = 0,
     ) -> None:
+        size(shape)
         self.network: Any = network
-        self.shape, self.values = tuple(shape), values
+        self.shape, self.values = tuple(map(int, shape)), values
         self.condition, self.seed = condition, seed
         self.training: Training | None = None
 
@@ -55,6 +61,45 @@ class TorchModel:
     def n_features(self) -> int:
         """Numbers in one configuration."""
         return int(np.prod(self.shape))
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that are learned."""
+        return sum(each.numel() for each in self.network.parameters())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape {self.shape}, {self.values}, {self.n_parameters} parameters)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies have the parameters that this model samples from, and none of its training."""
+        with self._averaged():
+            return copy.deepcopy({**self.__dict__, "training": None})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @torch.inference_mode(mode=False)
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        other = object.__new__(type(self))
+        other.__setstate__(self.__getstate__())
+        return other
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two models are made alike and sample from the same parameters."""
+        if type(self) is not type(other) or not isinstance(other, TorchModel):
+            return NotImplemented
+        return _alike(self._made(), other._made())
+
+    __hash__ = None  # type: ignore[assignment]  # parameters change
+
+    def _made(self) -> dict[str, Any]:
+        """What two equal models have in common, and their parameters."""
+        own = {k: v for k, v in vars(self).items() if k[0] != "_" and k != "training" and not isinstance(v, nn.Module)}
+        with self._averaged():
+            return {**own, "network": module_tree(self.network)}
+
+    def _averaged(self) -> Any:
+        return nullcontext() if self.training is None else self.training.averaged()
 
     @property
     def n_condition(self) -> int:
@@ -73,6 +118,7 @@ class TorchModel:
         """Nats, shape (n,), for rows x; ``noise`` has a stream for each, for bounds that need one."""
         raise NotImplementedError
 
+    @torch.inference_mode(mode=False)
     def fit(
         self,
         data: Dataset | Any,
@@ -93,13 +139,16 @@ class TorchModel:
         options : n_epochs or n_steps, batch_size, record_every, clip, ema, patience, device, precision, seed of
             ``generative.training.Training``
 
-        Raises ``ValueError`` for data that the model cannot represent, ``FloatingPointError`` as ``Training`` does.
+        The model is as it was until the first record is asked for. Raises ``ValueError`` for data that the model cannot
+        represent, ``TypeError`` for an unknown option, ``DivergedError`` as ``Training`` does.
         """
+        check_options(options, "labels", "validation", "validation_labels", "learning_rate", "flip", "translation")
         if isinstance(data, Dataset):
-            validation, validation_labels = data.test, data.test_labels
-            labels, data = (data.train_labels, data.train)
-            if self.condition is None:
-                labels = validation_labels = None
+            if self.condition is not None:
+                labels = data.train_labels if labels is None else labels
+                validation_labels = data.test_labels if validation is None else validation_labels
+            validation = data.test if validation is None else validation
+            data = data.train
         rows = self.tensor(data, "training data")
         features = self._encoded(labels, len(rows))
         held_out = None
@@ -124,16 +173,21 @@ class TorchModel:
         options: Mapping[str, Any],
     ) -> Training:
         """The training of this model by its own objectives."""
-        self.training = Training(
-            self.network,
-            self.objectives(learning_rate),
-            rows,
-            condition,
-            validation=validation,
-            augment=symmetry,
-            **options,
-        )
-        return self.training
+
+        def begin(training: Training) -> None:
+            if rows is not None:
+                self._learn(rows)
+            self._began(training)
+
+        objectives = self.objectives(learning_rate)
+        more: Any = dict(validation=validation, augment=symmetry, begin=begin, **options)
+        return Training(self.network, objectives, rows, condition, **more)
+
+    def _learn(self, rows: Tensor) -> None:
+        """Take from the rows what training does not change, such as their units."""
+
+    def _began(self, training: Training) -> None:
+        self.training = training
 
     def tensor(self, x: Any, what: str = "configurations") -> Tensor:
         """Rows of the kind of ``values``. Raises ``ValueError`` that says how to convert what was found."""
@@ -154,15 +208,12 @@ class TorchModel:
         was_training = self.network.training
         self.network.eval()
         try:
-            if self.training is None:
-                with torch.no_grad():
-                    yield
-            else:
-                with torch.no_grad(), self.training.averaged():
-                    yield
+            with torch.no_grad(), self._averaged():
+                yield
         finally:
             self.network.train(was_training)
 
+    @torch.inference_mode(mode=False)
     def sample(self, n: int, seed: int, *, condition: Any = None, batch_size: int = 1024) -> Array:
         """``n`` configurations (n, n_features). Row i depends on ``seed``, i and its condition alone.
 
@@ -179,6 +230,7 @@ class TorchModel:
                 parts.append(self._sample(noise, self._features(features, rows)).cpu().numpy())
         return np.concatenate(parts)
 
+    @torch.inference_mode(mode=False)
     def log_prob(self, x: Any, *, condition: Any = None, seed: int = 0, batch_size: int = 1024) -> Array:
         """log p(x) in nats, float64 (n,), or the bound that ``likelihood`` names; ``seed`` is of the bounds' noise."""
         if self.likelihood is None:
@@ -212,8 +264,36 @@ class TorchModel:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take the parameters of a ``state``: the average, where it has one, to sample from."""
-        self.training = None
         restore_module(self.network, state.get("average", state["network"]))
+        self.training = None
+
+
+def size(shape: tuple[int, ...]) -> int:
+    """The numbers in one configuration of a shape. Raises ``ValueError`` unless it has positive whole lengths."""
+    lengths = tuple(shape) if isinstance(shape, Iterable) else ()
+    if not lengths or not all(isinstance(each, Integral) and each > 0 for each in lengths):
+        raise ValueError(f"expected the shape of one configuration, such as (8, 8) or (2,), got {shape!r}")
+    return math.prod(map(int, lengths))
+
+
+def check_options(options: Mapping[str, Any], *others: str) -> None:
+    """Raises ``TypeError`` for an option that a training does not have, and names the nearest that it has."""
+    named = [each.name for each in inspect.signature(Training).parameters.values() if each.kind == each.KEYWORD_ONLY]
+    known = [*others, *(name for name in named if name not in ("validation", "augment", "begin"))]
+    for name in options:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, 1, 0.5)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"expected one of {', '.join(known)}"
+            raise TypeError(f"unknown option {name!r}: {hint}")
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two values are equal, arrays and what holds them included."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_alike(a[name], b[name]) for name in a)
+    if isinstance(a, np.ndarray | Tensor):
+        return type(a) is type(b) and a.shape == b.shape and bool((a == b).all())
+    return bool(a == b)
 
 
 class Conditioned:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from neural.divergence import DivergedError
 from neural.optimizers import Schedule
 
 
@@ -37,6 +38,8 @@ class Objective(NamedTuple):
     learning_rate : a number, or a schedule of this objective's updates
     every : steps between two updates; a critic with 1 learns five times as often as a generator with 5
     weight_decay : decoupled, as in AdamW
+    settled : part of the training from which on the loss keeps its meaning; infinite for the loss of an adversary,
+        whose values at different steps cannot be compared
     """
 
     name: str
@@ -46,6 +49,7 @@ class Objective(NamedTuple):
     every: int = 1
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    settled: float = 0.0
 
     def rate(self, step: int) -> float:
         """The learning rate of step ``step``."""
@@ -68,6 +72,12 @@ class Descent:
         settings: Any = dict(betas=objective.betas, weight_decay=objective.weight_decay)
         self.optimizer = torch.optim.AdamW([whole], lr=objective.rate(0), fused=True, **settings)
 
+    @property
+    def attached(self) -> bool:
+        """Whether the parameters of the network are still views of the vector."""
+        own = self.parameters.untyped_storage().data_ptr()
+        return all(each.untyped_storage().data_ptr() == own for each in self.objective.parameters)
+
     def add(self, loss: Tensor, first: bool) -> None:
         """Add the gradient of ``loss`` to what the next update descends, or begin with the ``first``."""
         gradients = torch.autograd.grad(loss, self.objective.parameters, materialize_grads=True)
@@ -78,14 +88,11 @@ class Descent:
             self.gradient += torch.cat(parts)
 
     def update(self, loss: Tensor, step: int, clip: float | None) -> Tensor:
-        """Descend the gradient of ``loss``, and return its norm. Raises ``FloatingPointError``, and changes nothing."""
+        """Descend the gradient of ``loss``, and return its norm. Raises ``DivergedError``, and changes nothing."""
         norm = torch.linalg.vector_norm(self.gradient)
         if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
             what = f"{self.objective.name} is {loss.item():g} and the norm of its gradient {norm.item():g}"
-            raise FloatingPointError(
-                f"step {step + 1}: {what}; the parameters are those of step {step}; "
-                "lower the learning rate, or clip the gradient"
-            )
+            raise DivergedError(f"step {step + 1}: {what}; lower the learning rate, or clip the gradient", step + 1)
         if clip is not None and norm.item() > clip:
             self.gradient.mul_(clip / norm)
         for group in self.optimizer.param_groups:

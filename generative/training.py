@@ -17,16 +17,14 @@ from torch import Tensor, nn
 
 from generative.average import Average
 from generative.batches import VALIDATION, Batches, share
+from generative.devices import find_device
+from generative.guard import Guard
 from generative.noise import generator
 from generative.objectives import Batch, Descent, Objective, disjoint, split
-from generative.trees import (
-    arrays,
-    module_tree,
-    optimizer_tree,
-    restore_module,
-    restore_optimizer,
-    tensors,
-)
+from generative.training_checks import check_numbers, check_patience, check_rates, checked_state
+from generative.trees import Tree, arrays, module_tree, optimizer_tree, restore_optimizer, tensors
+from neural.divergence import DivergedError
+from neural.saved import Saved
 
 PRECISIONS = ("full", "mixed")
 VALIDATION_ROWS = 1024  # computed at a time
@@ -68,7 +66,8 @@ class Training(Iterator[Record]):
     record_every : steps for a record; one pass through the data, or 100 steps, unless given
     clip : the largest norm of a gradient; longer ones are scaled to it
     ema : decay of the average of the parameters, 0 for none; models sample and are validated with the average
-    patience : stop after so many records without a lower validation loss; the end has the parameters of the lowest
+    patience : stop after so many records without a lower validation loss, counted from when the loss is ``settled``;
+        the end has the parameters of the lowest. Validation is at the progress 1, with the last weights of a loss
     augment : a random symmetry, applied to every batch: (rows, generator) to rows
     device : "cpu", "cuda", ...
     precision : "full", or "mixed": products in bfloat16, parameters and updates in their own type. It pays on GPUs
@@ -76,9 +75,10 @@ class Training(Iterator[Record]):
         records hold the loss of all processes, other numbers of this one
     parts : of each batch, with random numbers of their own, which the processes share among them; one for each
         process unless given. More of them need less memory.
+    begin : called once, before the first step or when a state is restored; nothing is changed before that
 
-    Raises ``FloatingPointError`` that names the step when a loss or a gradient is NaN or infinite; the parameters
-    are then those before it.
+    Raises ``DivergedError``, a ``FloatingPointError`` that names the step, when a loss or a gradient is NaN or
+    infinite, or the loss jumps (``generative.guard``); the training is then back in its last good state.
     """
 
     def __init__(
@@ -101,11 +101,14 @@ class Training(Iterator[Record]):
         precision: str = "full",
         fabric: Any = None,
         parts: int | None = None,
+        begin: Callable[["Training"], None] | None = None,
         seed: int = 0,
     ) -> None:
-        _check(batch_size, record_every, patience, validation)
+        check_numbers(batch_size, record_every, clip, ema)
+        check_rates(objectives)
+        check_patience(patience, validation, objectives[0])
         self.network, self.objectives, self.fabric = network, objectives, fabric
-        self.device = torch.device(device) if fabric is None else fabric.device
+        self.device = find_device(device) if fabric is None else fabric.device
         self.autocast = _autocast(precision, self.device)
         dtype = next(network.parameters()).dtype
         rows = torch.empty(batch_size, 0, dtype=dtype) if data is None else data
@@ -115,12 +118,23 @@ class Training(Iterator[Record]):
         self.n_steps = _length(data is not None, n_epochs, n_steps, n_batches)
         self.record_every = record_every or (100 if data is None else n_batches)
         self.clip, self.patience, self.seed = clip, patience, seed
-        network.to(self.device)
-        self.descents = [Descent(objective) for objective in disjoint(objectives)]
-        self.average = Average({each.objective.name: each.parameters for each in self.descents}, ema) if ema else None
+        self.ema, self.begin, self.guard = ema, begin, Guard(disjoint(objectives)[0])
+        self.descents: list[Descent] = []
+        self.average: Average | None = None
         self.step = self.stale = 0
         self.lowest = math.inf
         self.best: dict[str, Tensor] | None = None
+
+    def _begin(self) -> None:
+        """Take the network over, once."""
+        if self.descents:
+            return
+        if self.begin is not None:
+            self.begin(self)
+        self.network.to(self.device)
+        self.descents = [Descent(objective) for objective in self.objectives]
+        if self.ema:
+            self.average = Average({each.objective.name: each.parameters for each in self.descents}, self.ema)
 
     def __iter__(self) -> Self:
         return self
@@ -133,13 +147,30 @@ class Training(Iterator[Record]):
     def __next__(self) -> Record:
         if self.stopped:
             raise StopIteration
+        with torch.inference_mode(False), torch.enable_grad():
+            self._begin()
+            if not all(descent.attached for descent in self.descents):
+                raise RuntimeError("expected the training that began last: another one has taken over its network")
+            self.guard.keep(self.step, self.state)
+            try:
+                return self._record()
+            except DivergedError as error:
+                self._return_to(self.guard.good)
+                back = f"training is back at step {self.step}"
+                raise DivergedError(f"{error}; {back}", error.step) from None
+
+    def _record(self) -> Record:
         began = time.perf_counter()
         numbers: dict[str, list[Tensor]] = {}
         self.network.train()
         for _ in range(min(self.record_every, self.n_steps - self.step)):
             self._advance(numbers)
-        means = {name: float(torch.stack(values).mean()) for name, values in numbers.items()}
-        norm = means.pop("gradient_norm")
+        stacked = {name: torch.stack(values) for name, values in numbers.items()}
+        if self.objectives[0].name in stacked:
+            losses = stacked[self.objectives[0].name].double().cpu().numpy()
+            self.guard.see(self.step, losses, self.step == self.n_steps)
+        means = {name: float(values.mean()) for name, values in stacked.items()}
+        norm = means.pop("gradient_norm", math.nan)
         validation = self._validate()
         rate = self.objectives[0].rate(self.step - 1)
         epoch = self.step / self.batches.n_batches
@@ -201,7 +232,7 @@ class Training(Iterator[Record]):
                 rows = slice(start, start + VALIDATION_ROWS)
                 part = x[rows].to(self.device)
                 features = None if condition is None else condition[rows].to(self.device)
-                batch = Batch(part, features, noise, self.step, self.step / self.n_steps)
+                batch = Batch(part, features, noise, self.step, 1.0)
                 total += len(part) * float(split(self.objectives[0].loss(batch))[0])
             if self.patience is not None and total / len(x) < self.lowest:
                 self.best = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
@@ -210,7 +241,8 @@ class Training(Iterator[Record]):
 
     def _count(self, validation: float) -> None:
         """How many records are behind the lowest loss; at the end go back there, where there is patience."""
-        self.stale = 0 if validation < self.lowest else self.stale + 1
+        settled = self.step > self.objectives[0].settled * self.n_steps
+        self.stale = self.stale + 1 if settled and not validation < self.lowest else 0
         self.lowest = min(self.lowest, validation)
         if self.patience is not None and self.stopped and self.best is not None:
             self.network.load_state_dict(self.best)
@@ -220,14 +252,16 @@ class Training(Iterator[Record]):
         """A context in which the network computes with the averaged parameters, where there are any."""
         return nullcontext() if self.average is None else self.average.applied()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> Tree:
         """Everything to continue bit for bit, as a tree of arrays and numbers."""
-        tree: dict[str, Any] = {
+        self._begin()
+        tree: Tree = {
             "step": self.step,
             "stale": self.stale,
             "lowest": self.lowest,
             "network": module_tree(self.network),
             "optimizers": {each.objective.name: optimizer_tree(each.optimizer) for each in self.descents},
+            "guard": self.guard.state(),
         }
         if self.average is not None:
             tree["average"] = arrays(self.average.averages)
@@ -236,8 +270,12 @@ class Training(Iterator[Record]):
         return tree
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what ``state`` returned. Raises ``ValueError`` where it belongs to another network."""
-        restore_module(self.network, state["network"])
+        """Continue from what ``state`` returned. Raises ``ValueError``, and changes nothing, where it does not fit."""
+        self._begin()
+        self._return_to(checked_state(Saved(state), self))
+
+    def _return_to(self, state: Tree) -> None:
+        self.network.load_state_dict(tensors(state["network"]))
         for descent in self.descents:
             restore_optimizer(descent.optimizer, state["optimizers"][descent.objective.name])
         if "average" not in state:
@@ -245,14 +283,8 @@ class Training(Iterator[Record]):
         if self.average is not None:
             self.average.restore(tensors(state["average"]))
         self.best = tensors(state["best"]) if "best" in state else None
-        self.step, self.stale, self.lowest = int(state["step"]), int(state["stale"]), float(state["lowest"])
-
-
-def _check(batch_size: int, record_every: int | None, patience: int | None, validation: Any) -> None:
-    if batch_size < 1 or (record_every is not None and record_every < 1):
-        raise ValueError(f"expected batch_size and record_every >= 1, got {batch_size} and {record_every}")
-    if patience is not None and (patience < 1 or validation is None):
-        raise ValueError(f"expected patience >= 1, and validation rows for it; got {patience}")
+        self.step, self.stale, self.lowest = state["step"], state["stale"], state["lowest"]
+        self.guard.restore(state["guard"])
 
 
 def _length(has_data: bool, n_epochs: int | None, n_steps: int | None, n_batches: int) -> int:

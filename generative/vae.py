@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from generative.conditions import Condition, encode
-from generative.decoders import decoded
-from generative.model import TorchModel
+from generative.conditions import Condition
+from generative.decoders import Real, decoded
+from generative.model import TorchModel, size
 from generative.networks.coders import ConvDecoder, ConvEncoder
 from generative.networks.dense import Couplings, Dense
 from generative.noise import Noise, hashed
@@ -51,7 +51,8 @@ class VAE(TorchModel):
     """Encoder and decoder, dense with ``hidden`` units or convolutional with ``channels``.
 
     shape : of one configuration
-    values : "bits", "spins", "unit" or "real"; they choose p(x | z), see ``generative.decoders``
+    values : "bits", "spins", "unit" or "real"; they choose p(x | z), see ``generative.decoders``. Real numbers may have
+        any unit: ``fit`` takes mean and deviation of each feature from the data
     n_latent : numbers in z
     hidden : widths of the encoder, and backwards of the decoder
     channels : of convolutions instead, for images and lattices whose sides 2^len(channels) divides
@@ -95,7 +96,7 @@ class VAE(TorchModel):
                 "expected n_latent >= 1, beta >= 0, 0 <= warm_up <= 1 and n_importance >= 1, "
                 f"got {n_latent}, {beta}, {warm_up} and {n_importance}"
             )
-        n, n_condition = math.prod(shape), 0 if condition is None else condition.n_features
+        n, n_condition = size(shape), 0 if condition is None else condition.n_features
         seeds: Any = [dict(n_condition=n_condition, seed=hashed(seed, k)) for k in range(2)]
         if channels is None:
             encoder: nn.Module = Dense(n, hidden, 2 * n_latent, activation=activation, **seeds[0])
@@ -114,7 +115,11 @@ class VAE(TorchModel):
         self.flip, self._warned = flip, False
 
     def objectives(self, learning_rate: float | Schedule) -> list[Objective]:
-        return [Objective("loss", self.loss, list(self.network.parameters()), learning_rate)]
+        return [Objective("loss", self.loss, list(self.network.parameters()), learning_rate, settled=self.warm_up)]
+
+    def _learn(self, rows: Tensor) -> None:
+        if isinstance(self.decoded, Real):
+            self.decoded.scale.learn(rows)
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, with the lower bound "elbo" (for beta = 1), the part "kl" of it, and active units."""
@@ -133,7 +138,7 @@ class VAE(TorchModel):
         return loss, {"elbo": elbo, "kl": kl, **self._watch(batch, mean)}
 
     def _watch(self, batch: Batch, mean: Tensor) -> dict[str, Tensor]:
-        if batch.step % WATCH_EVERY or len(mean) < 2:
+        if batch.step % WATCH_EVERY or len(mean) < 2 or not self.network.training:
             return {}
         active = (mean.detach().var(dim=0) > ACTIVE).sum()
         if active == 0 and batch.progress >= 0.5 and not self._warned:
@@ -148,6 +153,7 @@ class VAE(TorchModel):
 
     def posterior(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log variance of q(z | x), each (b, n_latent)."""
+        x = self.decoded.scale.standard(x) if isinstance(self.decoded, Real) else x
         mean, log_variance = self.encoder(x, condition=condition).chunk(2, dim=1)
         return mean, log_variance
 
@@ -200,19 +206,24 @@ class VAE(TorchModel):
             h = h + self.couplings(x, condition)[:, None]
         return self.decoded.log_prob(x[:, None], h) + log_ratio
 
+    @torch.inference_mode(mode=False)
     def encode(self, x: Any, condition: Any = None) -> Array:
         """The means of q(z | x), (n, n_latent); with flip of the rows with most spins up."""
         rows = self.tensor(x).to(self.device)
         rows = self.turned_up(rows) if self.flip else rows
         with self.evaluating():
-            return self.posterior(rows, self._encoded(condition, len(rows)))[0].cpu().numpy()
+            return self.posterior(rows, self._all_features(condition, len(rows)))[0].cpu().numpy()
 
+    @torch.inference_mode(mode=False)
     def decode(self, z: Any, condition: Any = None) -> Array:
         """The expectation of x given z (n, n_latent): (n, n_features); with couplings in mean-field theory."""
         z = torch.as_tensor(np.asarray(z), dtype=self.dtype, device=self.device)
         with self.evaluating():
-            features = self._encoded(condition, len(z))
+            features = self._all_features(condition, len(z))
             return self._in_turn(self.decoder(z, condition=features), features, self.decoded.mean).cpu().numpy()
+
+    def _all_features(self, condition: Any, n: int) -> Tensor | None:
+        return self._features(self._encoded(condition, n), slice(None))
 
     def reconstruct(self, x: Any, condition: Any = None) -> Array:
         """``decode(encode(x))``, with flip of the rows with most spins up."""
@@ -221,9 +232,6 @@ class VAE(TorchModel):
     def activity(self, x: Any, condition: Any = None) -> Array:
         """The variance over rows of the mean of q(z | x), (n_latent,); a unit is active above 0.01."""
         return self.encode(x, condition).var(axis=0)
-
-    def _encoded(self, condition: Any, n: int) -> Tensor | None:
-        return self._features(encode(self.condition, condition, n), slice(None))
 
 
 class Autoencoder(VAE):
@@ -256,7 +264,7 @@ class Autoencoder(VAE):
             return x
         if self.values in ("unit", "real"):
             return x + self.corruption * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-        turned = torch.rand(x.shape, generator=generator, device=x.device) < self.corruption
+        turned = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) < self.corruption
         return torch.where(turned, -x if self.values == "spins" else 1 - x, x)
 
     def _sample(self, noise: Noise, condition: Tensor | None) -> Tensor:

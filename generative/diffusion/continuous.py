@@ -24,11 +24,10 @@ from generative.conditions import Condition
 from generative.diffusion.guidance import check_guidance, dropped, guided
 from generative.diffusion.samplers import DDPM, Epsilon, ProbabilityFlow, Sampler, log_likelihood
 from generative.diffusion.schedules import Schedule, alpha_sigma, find_schedule, numbers
-from generative.model import Likelihood, TorchModel
+from generative.model import Likelihood, TorchModel, size
 from generative.networks.denoiser import denoiser
 from generative.noise import Noise
 from generative.objectives import Batch, Objective
-from generative.training import Training
 from neural.optimizers import Schedule as LearningRate
 
 PREDICTIONS = ("epsilon", "v", "odds")
@@ -45,8 +44,8 @@ class Scaled(nn.Module):
     def __init__(self, net: nn.Module, n_features: int) -> None:
         super().__init__()
         self.net = net
-        self.register_buffer("mean", torch.zeros(n_features))
-        self.register_buffer("deviation", torch.ones(n_features))
+        self.register_buffer("mean", torch.zeros(n_features, dtype=torch.float32))
+        self.register_buffer("deviation", torch.ones(n_features, dtype=torch.float32))
 
     def forward(self, x: Tensor, time: Tensor, condition: Tensor | None) -> Tensor:
         return self.net(x, time, condition)
@@ -100,6 +99,9 @@ class Diffusion(TorchModel):
         prediction = prediction or ("odds" if discrete else "epsilon")
         if prediction not in PREDICTIONS or (prediction == "odds" and not discrete):
             raise ValueError(f'expected prediction "epsilon", "v", or for spins "odds", got {prediction!r}')
+        if n_steps < 1 or (n_probes is not None and n_probes < 1):
+            raise ValueError(f"expected n_steps >= 1, and n_probes >= 1 or None, got {n_steps} and {n_probes}")
+        n = size(shape)
         check_guidance(guidance, condition)
         n_condition = 0 if condition is None else condition.n_features
         options: Any = dict(
@@ -111,7 +113,7 @@ class Diffusion(TorchModel):
             seed=seed,
         )
         net = denoiser(shape, hidden, channels, coupled=prediction == "odds", **options)
-        self.scaled = Scaled(net, math.prod(shape))
+        self.scaled = Scaled(net, n)
         if discrete:
             self.scaled.deviation.fill_(math.sqrt(1 + WIDTH**2))
         super().__init__(self.scaled, shape, values, condition, seed)
@@ -130,10 +132,9 @@ class Diffusion(TorchModel):
             return "lower"
         return "exact" if self.n_probes is None else "stochastic"
 
-    def train(self, rows: Tensor | None, *arguments: Any, **named: Any) -> Training:
-        if rows is not None and not self.discrete:
+    def _learn(self, rows: Tensor) -> None:
+        if not self.discrete:
             self.scaled.learn(rows, self.translation)
-        return super().train(rows, *arguments, **named)
 
     def objectives(self, learning_rate: float | LearningRate) -> list[Objective]:
         return [Objective("loss", self.loss, list(self.network.parameters()), learning_rate)]

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from generative.conditions import Condition
 from generative.diffusion.guidance import check_guidance, dropped, guided
-from generative.model import TorchModel
+from generative.model import TorchModel, size
 from generative.networks.denoiser import denoiser
 from generative.noise import Noise
 from generative.objectives import Batch, Objective
@@ -137,6 +137,7 @@ class SpinDiffusion(TorchModel):
     ) -> None:
         if values not in ("spins", "bits") or n_steps < 1:
             raise ValueError(f'expected values "spins" or "bits" and n_steps >= 1, got {values!r} and {n_steps}')
+        size(shape)
         check_guidance(guidance, condition)
         n_condition = 0 if condition is None else condition.n_features
         options: Any = dict(
@@ -151,7 +152,7 @@ class SpinDiffusion(TorchModel):
 
     def loss(self, batch: Batch) -> Tensor:
         """Minus the bound, from one random step for each row."""
-        made: Any = dict(generator=batch.generator, device=batch.x.device)
+        made: Any = dict(generator=batch.generator, device=batch.x.device, dtype=batch.x.dtype)
         s_0, n = self._spins(batch.x), len(batch.x)
         # The steps of a batch are spread evenly, which makes the mean less noisy.
         place = (torch.arange(n, device=s_0.device) + torch.rand(1, **made)) / n

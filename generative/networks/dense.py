@@ -36,7 +36,7 @@ class TimeFeatures(nn.Module):
 
     def __init__(self, n: int = N_TIME, highest: float = 128.0) -> None:
         super().__init__()
-        frequencies = 2.0 ** torch.linspace(-3, math.log2(highest), n // 2)
+        frequencies = 2.0 ** torch.linspace(-3, math.log2(highest), n // 2, dtype=torch.float32)
         self.register_buffer("frequencies", 2 * math.pi * frequencies)
 
     def forward(self, time: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ class Couplings(nn.Module):
 
     def __init__(self, n: int, n_condition: int = 0, *, n_in: int | None = None, causal: bool = False) -> None:
         super().__init__()
-        self.matrices = nn.Parameter(torch.zeros(1 + n_condition, n, n_in or n))
+        self.matrices = nn.Parameter(torch.zeros(1 + n_condition, n, n_in or n, dtype=torch.float32))
         self.causal = causal
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:

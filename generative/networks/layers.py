@@ -47,8 +47,10 @@ class Conv2d(Seeded, nn.Conv2d):
 def initialise(module: nn.Module, seed: int) -> None:
     """Draw the weights of all layers of this package: uniform, with variance gain^2 / fan in; biases zero.
 
-    Source: Y. LeCun et al., Efficient BackProp (1998), section 4.6. A layer with gain 0 starts at zero.
+    Source: Y. LeCun et al., Efficient BackProp (1998), section 4.6. A layer with gain 0 starts at zero. The module
+    is in single precision then, whatever torch's default is.
     """
+    module.float()
     noise = generator(seed)
     for layer in module.modules():
         if isinstance(layer, Seeded):

@@ -221,3 +221,33 @@ def test_generator_and_critic_follow_one_schedule():
     critic, made = GAN((2,), n_critic=5).objectives(lambda step: 1.0 - step / 100)
     for step in (4, 49, 99):  # the generator learns at every fifth step
         assert made.rate(step) == pytest.approx(critic.rate(step - 4))
+
+
+@pytest.mark.parametrize("n_critic", [1, 99, 100, 101, 250])
+def test_any_number_of_updates_of_the_critic_trains(n_critic):
+    model = GAN((2,), hidden=(8,), n_critic=n_critic)
+    *_, last = model.fit(np.random.default_rng(0).normal(size=(64, 2)), n_steps=260, record_every=260, batch_size=32)
+    assert set(last.losses) == {"critic", "generator", "coverage", "recall"}
+
+
+@pytest.mark.parametrize("options", [{"n_critic": 0}, {"n_critic": -1}, {"penalty": -1.0}, {"n_latent": 0}])
+def test_impossible_numbers_are_refused(options):
+    with pytest.raises(ValueError, match="n_latent >= 1, n_critic >= 1 and penalty >= 0"):
+        GAN((4,), **options)
+
+
+def test_losses_of_a_moving_critic_do_not_end_a_training():
+    x = np.random.default_rng(0).normal(size=(64, 2))
+    with pytest.raises(ValueError, match="patience=None: values of critic"):
+        GAN((2,)).fit(x, validation=x, n_steps=10, patience=3)
+
+
+def test_samples_have_the_unit_of_the_data():
+    """Those of x = 300 + 100 y are 300 + 100 times those of y."""
+    y = np.random.default_rng(0).normal(size=(512, 2))
+    y, found = (y - y.mean(0)) / y.std(0), []
+    for unit, mean in ((1.0, 0.0), (100.0, 300.0)):
+        model = GAN((2,), hidden=(16,), seed=1)
+        list(model.fit(mean + unit * y, n_steps=50, learning_rate=1e-3))
+        found.append((model.sample(500, 1) - mean) / unit)
+    np.testing.assert_allclose(found[0], found[1], atol=1e-3)
