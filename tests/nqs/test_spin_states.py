@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 import nqs
 from montecarlo.metropolis import accept, refresh, workspace
@@ -193,6 +194,67 @@ def test_saturated_units_come_back():
     _walk(psi, work, x, moves, log_ratios, row)
     assert row[6] == pytest.approx(np.tanh(0.5 + x.sum() * 4.0), rel=1e-9)
     assert abs(log_ratios.sum()) < 1e-8
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_one_unit_with_many_strong_couplings(dtype):
+    """cosh(358 w) / cosh(360 w) = exp(-2 w) within rounding, though exp(720) overflows; -1 for the sign of all spins."""
+    system = nqs.TransverseFieldIsing(nqs.Chain(360))
+    psi, up = nqs.SpinRBM(system, 1 / 360, dtype=dtype), np.ones(360, dtype=np.int8)
+    w = 1 + 0.001j if psi.is_complex else 1.0
+    psi = with_couplings(psi, np.zeros(360), np.zeros(1), np.full((360, 1), w))
+    one, every = np.arange(361) * 0, np.array([360, *range(360)])
+    one[0] = 1
+    assert psi.flip_ratios(up)[0, 7] == pytest.approx(np.exp(-2 * w), rel=1e-12)
+    np.testing.assert_allclose(psi.ratios(up, np.array([one, every]))[0], [np.exp(-2 * w), 1], rtol=1e-12)
+    assert np.isfinite(psi.log_derivatives(up)).all()
+    assert np.isfinite(local_energies(system, psi, up[None])).all()
+
+
+def with_couplings(psi: Any, a: np.ndarray, b: np.ndarray, w: np.ndarray) -> nqs.SpinState:
+    real = psi.real._replace(visible_bias=np.real(a), hidden_bias=np.real(b), weights=np.real(w).copy())
+    if not psi.is_complex:
+        return psi._replace(real=real)
+    imaginary = psi.imaginary._replace(
+        visible_bias=np.imag(a) + 0 * np.real(a), hidden_bias=np.imag(b) + 0 * np.real(b), weights=np.imag(w).copy()
+    )
+    return psi._replace(real=real, imaginary=imaginary)
+
+
+@pytest.mark.parametrize("name", ["SpinRBM real", "SpinRBM complex"])
+@pytest.mark.parametrize("size", [1.5, 4.5, 9.0, 60.0, 400.0], ids=str)
+def test_ratios_of_machines_with_large_weights(name, size):
+    """Against logarithms of sums of exponentials, by SciPy."""
+    small: Any = STATES[name]()
+    a, b, w = (size / 0.4 * each for each in small.couplings())
+    psi = with_couplings(small, a, b, w)
+    theta = ALL @ w + b
+    expected = ALL @ a + (logsumexp([theta, -theta], axis=0) - np.log(2)).sum(axis=1)
+    np.testing.assert_allclose(np.exp(psi.log_psi(ALL) - expected), 1, rtol=1e-12 * size)
+    moved = np.stack([expected[np.arange(64) ^ mask] - expected for mask in MASKS], axis=1)
+    usual = np.abs(np.real(moved)) < 300
+    assert usual.any()
+    found = psi.ratios(ALL, MOVES)
+    scale = np.abs(expected).max() * 1e-13
+    np.testing.assert_allclose(found[usual], np.exp(moved[usual]), rtol=max(1e-6, scale))
+    assert np.isfinite(found).all()
+    flipped = np.arange(64)[:, None] ^ (1 << np.arange(6))
+    singles = expected[flipped] - expected[:, None]
+    usual = np.abs(np.real(singles)) < 300
+    np.testing.assert_allclose(psi.flip_ratios(ALL)[usual], np.exp(singles[usual]), rtol=max(1e-6, scale))
+
+
+@pytest.mark.parametrize("size", [4.5, 60.0])
+@pytest.mark.parametrize("name", ["SpinRBM real", "SpinRBM complex"])
+def test_updates_of_machines_with_large_weights(name, size):
+    small: Any = STATES[name]()
+    psi = with_couplings(small, *(size / 0.4 * each for each in small.couplings()))
+    moves = np.tile(MOVES, (30, 1))
+    x, work, log_ratios, row = ALL[11].copy(), workspace(psi), np.empty(len(moves)), np.empty(row_size(psi))
+    before = psi.log_psi(x)
+    _walk(psi, work, x, moves, log_ratios, row)
+    assert log_ratios.sum() == pytest.approx(np.real(psi.log_psi(x) - before), abs=1e-9 * size)
+    np.testing.assert_allclose(row, psi.rows(x), atol=1e-8)
 
 
 def test_machines_with_large_angles_stay_finite():
