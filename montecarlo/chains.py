@@ -26,6 +26,7 @@ from neural.exclusive import Exclusive
 from neural.jit import copy, follow_changes
 from neural.saved import Saved
 
+FEW_REJECTIONS = 0.05  # between two observations, with which spins keep to one half of the configurations for long
 NOISE_BYTES = 2**22  # random numbers drawn ahead for one block: few enough to stay in the cache
 LEAST_ACCEPTANCE, MOST_ACCEPTANCE = 0.2, 0.9  # of a step that is worth its moves
 MOST_SEARCHES = 10  # for it
@@ -62,6 +63,7 @@ class Chains:
         self.proposal = proposal
         self.generators = spawn(seed, len(self.x))
         self.next_part = 0  # to be moved next: a run that ends within a sweep is continued by the next run
+        self.alternating = False  # whether nearly every move of spins is accepted, so that configurations alternate
         self.threads = min(threads, len(self.x))
         self._threads: ThreadPoolExecutor | None = None
         self._process, self._drawing, self._exclusive = 0, Lock(), Exclusive("these chains")
@@ -75,12 +77,15 @@ class Chains:
         """Make ``n_samples`` observations in every chain, and return the fraction of accepted moves.
 
         The arrays of ``observer`` have the axes (chain, sample, ...). Between two observations a chain makes
-        ``moves_per_sample`` moves, one sweep over all parts unless told otherwise. An exception, such as that of
-        Ctrl-C, leaves every chain at the end of some of its moves, from where it may go on. Raises ``RuntimeError``
-        where another thread runs these chains.
+        ``moves_per_sample`` moves, one sweep over all parts unless told otherwise; one more of spins where that number
+        is even and nearly every move is accepted: each accepted move leads from one half of the configurations to the
+        other, as one spin turned over does, and an even number of them never shows the other half. An exception, such
+        as that of Ctrl-C, leaves every chain at the end of some of its moves, from where it may go on. Raises
+        ``RuntimeError`` where another thread runs these chains.
         """
         follow_changes()
         moves = moves_per_sample or moves_per_sweep(self.proposal, target)
+        moves += self.alternating and moves % 2 == 0
         accepted = np.zeros(len(self), dtype=np.int64)
         bounds = np.linspace(0, len(self), self.threads + 1).astype(int)
         blocks = list(itertools.pairwise(bounds))
@@ -101,7 +106,9 @@ class Chains:
             for other in others:
                 other.result()
         self.next_part = (self.next_part + n_samples * moves) % self.x.shape[1]
-        return float(accepted.sum() / (len(self) * n_samples * moves))
+        acceptance = float(accepted.sum() / (len(self) * n_samples * moves))
+        self.alternating = self.x.ndim == 2 and (1 - acceptance) * moves < FEW_REJECTIONS
+        return acceptance
 
     @property
     def _pool(self) -> ThreadPoolExecutor:
@@ -200,6 +207,7 @@ class Chains:
             "generators": generator_states(self.generators),
             "step": float(getattr(self.proposal, "step", 0.0)),
             "next_part": self.next_part,
+            "alternating": self.alternating,
         }
 
     def restore(self, state: Mapping[str, Any] | Saved) -> None:
@@ -209,7 +217,7 @@ class Chains:
     def checked(self, state: Mapping[str, Any] | Saved) -> dict[str, Any]:
         """The attributes that a saved state stands for, every one of them checked; the chains stay as they are."""
         saved = state if isinstance(state, Saved) else Saved(state)
-        saved.names(("x", "generators", "step"), optional=("next_part",))
+        saved.names(("x", "generators", "step"), optional=("next_part", "alternating"))
         if (found := np.shape(saved.entry("x"))) != self.x.shape:
             saved.refuse(f"chains of shape {self.x.shape}", f"chains of shape {found}", "x")
         spins = self.x.ndim == 2
@@ -221,6 +229,7 @@ class Chains:
             "x": x,
             "generators": restore_generators(saved, "generators", len(self)),
             "next_part": saved.integer("next_part", most=self.x.shape[1] - 1, default=0),
+            "alternating": saved.flag("alternating") if "alternating" in saved else False,
             "proposal": self._saved_proposal(saved),
         }
 

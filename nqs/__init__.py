@@ -7,6 +7,7 @@ from nqs.checks import VMCWarning
 from nqs.evolution import TimeEvolution
 from nqs.proposals import Gibbs, Langevin, RandomWalk, SpinExchange, SpinFlip
 from nqs.reconfiguration import StochasticReconfiguration
+from nqs.spin_space import SpinSpace
 from nqs.systems import (
     J1J2,
     CalogeroSutherland,
@@ -81,6 +82,7 @@ __all__ = [
     "SpinJastrow",
     "SpinNeural",
     "SpinRBM",
+    "SpinSpace",
     "SpinState",
     "Square",
     "StochasticReconfiguration",

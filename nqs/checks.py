@@ -8,9 +8,9 @@ import numpy as np
 from montecarlo.metropolis import Metropolis
 from neural.divergence import DivergedError
 from neural.optimizers import Optimizer
-from nqs.proposals.spin_exchange import SpinExchange
 from nqs.proposals.spin_flip import SpinMove
 from nqs.reconfiguration import StochasticReconfiguration
+from nqs.spin_space import SpinSpace
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import System
 from nqs.wavefunctions.wavefunction import WaveFunction
@@ -32,7 +32,6 @@ def check_arguments(system: Any, psi: Any, proposal: Any, optimizer: Any) -> Non
         raise TypeError(f"expected an optimizer such as StochasticReconfiguration(0.05), got {_kind(optimizer)}")
     if isinstance(system, SpinSystem):
         system.check(psi)
-        check_conserved(system, proposal)
     else:
         _check_particles(system, psi)
     if not np.isfinite(psi.parameters).all():
@@ -40,13 +39,20 @@ def check_arguments(system: Any, psi: Any, proposal: Any, optimizer: Any) -> Non
         raise ValueError(f"expected finite parameters, got NaN or infinity in {', '.join(bad)}")
 
 
-def check_conserved(system: SpinSystem, proposal: Any) -> None:
-    """A ValueError for a proposal that keeps a magnetisation that the system does not fix."""
-    if isinstance(proposal, SpinExchange) and system.magnetisation is None:
-        raise ValueError(
-            f"expected SpinFlip() for {_kind(system)}, got SpinExchange, which keeps the magnetisation that the chains "
-            "begin with: that of this system is not fixed"
-        )
+def space_of(system: Any, proposal: Any) -> SpinSpace | None:
+    """The space of spins that the moves sample, or None for particles."""
+    return system.space_for(proposal) if isinstance(system, SpinSystem) else None
+
+
+def started(system: Any, psi: Any, proposal: Any, n: int, generator: np.random.Generator) -> tuple[Any, np.ndarray]:
+    """The wave function in the space that the moves sample, and ``n`` first configurations there.
+
+    Raises ``ValueError`` for moves of spins that keep a magnetisation which is not fixed or not known.
+    """
+    space = space_of(system, proposal)
+    if space is None:
+        return psi, system.first_configurations(n, generator)
+    return psi.within(space.magnetisation), space.first_configurations(n, generator)
 
 
 def _check_particles(system: System, psi: WaveFunction) -> None:

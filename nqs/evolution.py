@@ -17,9 +17,11 @@ from neural.exclusive import Exclusive
 from neural.loops import loop
 from neural.parameters import saved_parameters
 from neural.saved import Saved, check_same, description
-from nqs.checks import check_conserved, check_energies
+from nqs.checks import check_energies, space_of, started
 from nqs.energy import LocalEnergy, local_energies
 from nqs.exact.full_summation import FullSummation
+from nqs.measuring import estimators
+from nqs.observables import Operator
 from nqs.systems.spin_system import SpinSystem
 from nqs.systems.system import check_positive, check_positive_integer
 from nqs.velocity import Samples, Velocity, distance, velocity
@@ -128,7 +130,6 @@ class TimeEvolution:
         threads: int | None = None,
     ) -> None:
         system.check(psi)
-        check_conserved(system, proposal)
         if method not in METHODS:
             raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {method!r}")
         if not imaginary and not psi.is_complex:
@@ -140,11 +141,16 @@ class TimeEvolution:
         self.cutoff, self.least_signal = check_positive("cutoff", cutoff), least_signal
         self.n_burn_in, self.n_equilibrate = n_burn_in, n_equilibrate
         self.chains: Chains | None = None
+        if proposal is None and psi.space.magnetisation is not None and not system.conserves_magnetisation:
+            raise ValueError(
+                f"expected a wave function of every magnetisation, as psi.within(None) is, got one of "
+                f"{psi.space.magnetisation}, which {type(system).__name__} does not conserve"
+            )
         if proposal is not None:
             if n_samples < check_positive_integer("n_chains", n_chains):
                 raise ValueError(f"expected n_samples >= n_chains, got {n_samples} samples for {n_chains} chains")
             first, chains = np.random.SeedSequence(seed).spawn(2)
-            x = system.first_configurations(n_chains, np.random.default_rng(first))
+            self.psi, x = started(system, psi, proposal, n_chains, np.random.default_rng(first))
             self.chains = Chains(x, proposal, seed=chains, threads=threads or os.cpu_count() or 1)
         self.samples_per_chain = n_samples // n_chains
         self.time, self.n_steps = 0.0, 0
@@ -152,10 +158,10 @@ class TimeEvolution:
         self._exclusive = Exclusive("this time evolution")
 
     @loop
-    def at(self, times: ArrayLike, observables: Mapping[str, Observable] | None = None) -> Iterator[Moment]:
+    def at(self, times: ArrayLike, observables: Mapping[str, Observable | Operator] | None = None) -> Iterator[Moment]:
         """Evolve to each of the rising ``times`` and yield what is found there; times that lie behind are left out.
 
-        An observable is a function of configurations, shape (n, n_sites), that returns n numbers.
+        An observable is a function of configurations, shape (n, n_sites), that returns n numbers, or an operator.
         """
         with self._exclusive:
             for time in np.asarray(times, dtype=np.float64):
@@ -165,13 +171,15 @@ class TimeEvolution:
                     moment = self._evolve(float(time), dict(observables or {}))
                 yield moment
 
-    def _evolve(self, time: float, observables: dict[str, Observable]) -> Moment:
+    def _evolve(self, time: float, observables: dict[str, Observable | Operator]) -> Moment:
         if self._velocity is None:
             self._velocity = self._velocity_of(self._draw(self.psi, self.n_burn_in))
         while self.time < time:
             self._step(time)
         samples, x, energy = self._look(self.psi)
-        measured = {name: self._average(observable(x), samples) for name, observable in observables.items()}
+        space = self.psi.space if self.chains is None else space_of(self.system, self.chains.proposal)
+        looked_at = estimators(observables, self.psi, space)
+        measured = {name: self._average(observable(x), samples) for name, observable in looked_at.items()}
         now = self._velocity_of(samples)
         return Moment(time, energy, now.residual, now.rank, self.n_steps, measured)
 
@@ -234,7 +242,7 @@ class TimeEvolution:
         return self._sample(psi, self.chains, self.n_equilibrate if n_sweeps is None else n_sweeps)
 
     def _sum(self, psi: SpinState) -> tuple[Samples, Array, Estimate]:
-        whole = FullSummation(psi, self.system.magnetisation)
+        whole = FullSummation(psi)
         weights = whole.probabilities
         if not np.isfinite(weights).all():
             raise DivergedError(f"time {self.time:.6g}: psi is not finite; a smaller tolerance may help")

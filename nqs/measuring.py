@@ -11,6 +11,7 @@ from montecarlo.statistics import Accumulator
 from neural.saved import Saved
 from nqs.checks import check_values
 from nqs.observables import Density, Observable, WithEnergies
+from nqs.spin_space import SpinSpace
 
 NUMBERS_IN_MEMORY = 2**22  # of one observable at a time
 IMAGINARY = "imaginary part"  # of the local energies, where psi has a phase: its mean is 0, but not its variance
@@ -18,8 +19,8 @@ TAKEN = {"energy", "acceptance", IMAGINARY}
 Sums = dict[str, Any]  # an Accumulator for a number, Moments for an array
 
 
-def estimators(observables: Any, psi: Any) -> dict[str, Observable]:
-    """The observables by name, operators as their local estimators for psi.
+def estimators(observables: Any, psi: Any, space: SpinSpace | None = None) -> dict[str, Observable]:
+    """The observables by name, operators as their local estimators for psi, which is 0 outside of a ``space`` of spins.
 
     Raises ``TypeError`` for anything but a mapping from names to observables, ``ValueError`` for names that are taken.
     """
@@ -28,16 +29,16 @@ def estimators(observables: Any, psi: Any) -> dict[str, Observable]:
         raise TypeError(f'expected observables by name, such as {{"r": squared_radius}}, got {found}')
     if taken := TAKEN & set(observables):
         raise ValueError(f"expected other names of observables than {', '.join(sorted(taken))}: it is measured anyway")
-    return {name: estimator_of(name, observable, psi) for name, observable in observables.items()}
+    return {name: estimator_of(name, observable, psi, space) for name, observable in observables.items()}
 
 
-def estimator_of(name: str, observable: Any, psi: Any) -> Observable:
+def estimator_of(name: str, observable: Any, psi: Any, space: SpinSpace | None = None) -> Observable:
     """A function of configurations: the observable itself, or ``local_estimator(psi)`` of an operator.
 
     The local estimator of an operator A is Re (A psi)(x) / psi(x), whose mean over |psi|^2 is <A>.
     """
     if (local := getattr(observable, "local_estimator", None)) is not None and not isinstance(observable, type):
-        return local(psi)
+        return local(psi) if space is None else local(psi, space)
     if isinstance(observable, type) or not callable(observable):
         found = f"the class {observable.__name__} itself" if isinstance(observable, type) else repr(observable)
         raise TypeError(f"expected the observable {name} to be a function or an operator, got {found}")

@@ -41,6 +41,14 @@ class WithEnergies(Record, _Function):
         return self.function(x, energies)
 
 
+class Operator(Protocol):
+    """What is an observable only together with a wave function, such as a sum of Pauli matrices."""
+
+    def local_estimator(self, psi: Any, /) -> Observable:
+        """The function of configurations drawn from |psi|^2 whose mean is the expectation value."""
+        ...
+
+
 @runtime_checkable
 class Deriving(Protocol):
     """An observable from whose sums further estimates follow, such as the eigenvalues of a matrix."""

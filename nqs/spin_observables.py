@@ -1,6 +1,8 @@
 """Observables of spins: functions of configurations, shape (n, n_sites), for ``VMC.measure``.
 
 vmc.measure(2**16, {"m^2": squared_magnetisation, "C(3)": correlation(lattice, 3)})
+
+Operators that are not diagonal can be given as they are: vmc.measure(2**16, {"XX": PauliSum([(1.0, "X0 X1")])}).
 """
 
 from collections.abc import Callable
@@ -12,7 +14,12 @@ from montecarlo.estimates import Estimate
 from montecarlo.lattices import Lattice
 from montecarlo.moments import Moments
 from neural.records import Bound, Record
+from nqs.energy import local_energies
 from nqs.observables import Axis, WithEnergies
+from nqs.spin_space import SpinSpace
+from nqs.systems.pauli_sum import PauliSum, WithinSector
+from nqs.systems.spin_system import SpinSystem
+from nqs.wavefunctions.spin_state import SpinState
 
 Observable = Callable[[np.ndarray], np.ndarray]
 
@@ -110,13 +117,84 @@ class StructureFactors(Record, _OnLattice):
         return np.abs(waves) ** 2 / self.lattice.n_sites
 
 
-def transverse_magnetisation(psi) -> Observable:
-    """sum_i sigma^x_i / N, by the local estimator Re psi(x') / psi(x) over the single flips of ``psi``."""
-    return Bound(_mean_flip_ratio, psi)
+class _Operator(NamedTuple):
+    operator: Any
+    psi: Any
+    space: SpinSpace
 
 
-def _mean_flip_ratio(psi: Any, x: np.ndarray) -> np.ndarray:
-    return np.real(psi.flip_ratios(x)).mean(axis=1)
+class Expectation(Record, _Operator):
+    """<psi|A|psi> of any operator A, a ``PauliSum`` or another system, by its local values in samples of |psi|^2:
+
+        A(x) = Re sum_x' <x|A|x'> psi(x') / psi(x),
+
+    where psi(x') is 0 outside of ``space``, so that what leads out of it does not count. ``VMC.measure`` makes it of an
+    operator: vmc.measure(2**16, {"XX": PauliSum([(1.0, "X0 X1")])}).
+
+    Raises
+    ------
+    TypeError : unless psi is a wave function of spins
+    ValueError : for an operator on other sites; a ``PauliSum`` may have fewer
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, operator: SpinSystem, psi: SpinState, space: SpinSpace | None = None) -> "Expectation":
+        if not isinstance(psi, SpinState):
+            raise TypeError(
+                f"expected a wave function of spins for {type(operator).__name__}, got {type(psi).__name__}"
+            )
+        n, found = psi.shape[0], operator.n_sites
+        if found > n or (found < n and not isinstance(operator, PauliSum)):
+            raise ValueError(f"expected an operator on {n} sites, got one on {found}")
+        return cls._make((operator, psi, psi.space if space is None else space))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Shape (n,) for configurations of shape (n, n_sites)."""
+        inside = self.space.magnetisation is None or self.operator.conserves_magnetisation
+        operator = self.operator if inside else WithinSector(self.operator.hamiltonian)
+        return np.real(local_energies(operator, self.psi, x))
+
+    def __hash__(self) -> int:
+        """Without the parameters of psi, which may change."""
+        return hash((type(self), self.space))
+
+    def local_estimator(self, psi: SpinState, space: SpinSpace | None = None) -> "Expectation":
+        """The same of another wave function."""
+        return Expectation(self.operator, psi, space)
+
+
+class _OfState(NamedTuple):
+    psi: Any
+    space: SpinSpace
+
+
+class TransverseMagnetisation(Record, _OfState):
+    """sum_i sigma^x_i / N, by the local estimator Re psi(x') / psi(x) over the single flips of ``psi``.
+
+    It is 0 where psi has one magnetisation, out of which they all lead.
+    """
+
+    __slots__ = ()
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Shape (n,) for configurations of shape (n, n_sites)."""
+        if self.space.magnetisation is not None:
+            return np.zeros(len(x))
+        return np.real(self.psi.flip_ratios(x)).mean(axis=1)
+
+    def __hash__(self) -> int:
+        """Without the parameters of psi, which may change."""
+        return hash((type(self), self.space))
+
+    def local_estimator(self, psi: Any, space: SpinSpace | None = None) -> "TransverseMagnetisation":
+        """The same of another wave function: a measurement's own."""
+        return TransverseMagnetisation(psi, psi.space if space is None else space)
+
+
+def transverse_magnetisation(psi: SpinState) -> TransverseMagnetisation:
+    """sum_i sigma^x_i / N in samples of |psi|^2."""
+    return TransverseMagnetisation(psi, psi.space)
 
 
 def v_score(energy: float, variance: float, n_sites: int, infinite_temperature: float = 0.0) -> float:
@@ -156,14 +234,17 @@ def _real_and_imaginary(x: np.ndarray, energies: np.ndarray) -> np.ndarray:
     return np.stack([np.real(energies), np.imag(energies)], axis=1)[:, None]
 
 
-def renyi_2(psi, x: np.ndarray, sites: np.ndarray) -> np.ndarray:
+def renyi_2(psi: SpinState, x: np.ndarray, sites: np.ndarray) -> np.ndarray:
     """Samples whose mean is exp(-S_2) = tr rho_A^2 for the ``sites`` of A, by exchanging A between two replicas.
 
     x : independent configurations drawn from |psi|^2, shape (2 n, n_sites); sample k pairs k with k + n.
-    The estimator is Re psi(a' b) psi(a b') / (psi(a b) psi(a' b')), shape (n,).
+    The estimator is Re psi(a' b) psi(a b') / (psi(a b) psi(a' b')), shape (n,); psi is 0 outside of its space.
+
+    Raises ``ValueError`` for configurations outside of the space of psi.
 
     Source: M. B. Hastings et al., Phys. Rev. Lett. 104, 157201 (2010), eq. (4).
     """
+    psi.space.check(np.asarray(x))
     first, second = np.split(np.asarray(x)[: len(x) // 2 * 2], 2)
     swapped_first, swapped_second = first.copy(), second.copy()
     swapped_first[:, sites], swapped_second[:, sites] = second[:, sites], first[:, sites]

@@ -20,13 +20,13 @@ from neural.loops import loop
 from neural.optimizers import Optimizer, State
 from neural.parameters import saved_parameters
 from neural.saved import Saved, check_same, description
-from nqs.checks import VMCWarning, check_arguments, not_finite, run_away
+from nqs.checks import VMCWarning, check_arguments, not_finite, run_away, space_of, started
 from nqs.energy import LocalEnergy
 from nqs.importance import Flattened, Weighted, check_power, linearised, reweighted, weighted_variance
 from nqs.log_derivatives import Jacobian
 from nqs.measurement import ROUNDING, Measurement, Progress, doubts
 from nqs.measuring import IMAGINARY, Sums, add_round, continues, estimators, sums_from_state
-from nqs.observables import Deriving, Observable
+from nqs.observables import Deriving, Observable, Operator
 from nqs.proposals.spin_exchange import SpinExchange
 from nqs.reconfiguration import StochasticReconfiguration
 from nqs.safeguard import (
@@ -110,7 +110,7 @@ class VMC:
         if check_positive_integer("n_samples", n_samples) < n_chains:
             raise ValueError(f"expected n_samples >= n_chains, got {n_samples} samples for {n_chains} chains")
         check_arguments(system, psi, proposal, optimizer)
-        self.system, self.psi, self.optimizer, self.clip = system, psi, optimizer, clip
+        self.system, self.optimizer, self.clip = system, optimizer, clip
         if clip is not None:
             check_positive("clip", clip)
         if moves_per_sample is not None:
@@ -119,7 +119,7 @@ class VMC:
         self.moves_per_sample = moves_per_sample
         self.n_burn_in = check_positive_integer("n_burn_in", n_burn_in)
         first, chains = np.random.SeedSequence(seed).spawn(2)
-        x = system.first_configurations(n_chains, np.random.default_rng(first))
+        self.psi, x = started(system, psi, proposal, n_chains, np.random.default_rng(first))
         self.chains = chains_of(x, proposal, n_temperatures, seed=chains, threads=threads or os.cpu_count() or 1)
         self.optimizer_state = optimizer.init(psi.n_parameters)
         is_natural = isinstance(optimizer, StochasticReconfiguration)
@@ -273,7 +273,11 @@ class VMC:
         return recorded, acceptance
 
     def measure(
-        self, n_samples: int, observables: Mapping[str, Observable] | None = None, *, allow_diverged: bool = False
+        self,
+        n_samples: int,
+        observables: Mapping[str, Observable | Operator] | None = None,
+        *,
+        allow_diverged: bool = False,
     ) -> Measurement:
         """Average over ``n_samples`` further samples of the fixed wave function.
 
@@ -290,7 +294,11 @@ class VMC:
 
     @loop
     def measuring(
-        self, n_samples: int, observables: Mapping[str, Observable] | None = None, *, allow_diverged: bool = False
+        self,
+        n_samples: int,
+        observables: Mapping[str, Observable | Operator] | None = None,
+        *,
+        allow_diverged: bool = False,
     ) -> Iterator[Progress]:
         """``measure`` as a generator of progress records; afterwards ``measured()`` has the result.
 
@@ -302,8 +310,9 @@ class VMC:
                 raise DivergedError(f"{found}: train on, or measure with allow_diverged=True")
             yield from self._measuring(n_samples, observables)
 
-    def _measuring(self, n_samples: int, observables: Mapping[str, Observable] | None) -> Iterator[Progress]:
-        observables = estimators(observables or {}, self.psi)
+    def _measuring(self, n_samples: int, wanted: Mapping[str, Observable | Operator] | None) -> Iterator[Progress]:
+        space = space_of(self.system, self.chains.proposal)
+        observables = estimators(wanted or {}, self.psi, space)
         n_chains = len(self.chains)
         total = -(-check_positive_integer("n_samples", n_samples) // n_chains)
         per_round = max(1, SAMPLES_PER_ROUND // n_chains)

@@ -3,17 +3,21 @@
 A basis state is an integer whose bit i is 1 where sigma^z_i = +1.
 """
 
+from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy
+
+from nqs.spin_space import SpinSpace
 
 if TYPE_CHECKING:
     from nqs.systems.spin_system import SpinSystem
 
 MOST_SITES = 24
 DENSE = 200  # states up to which the matrix is diagonalised as an array
+ROUNDING = 1e-10  # of energies, relative to the largest
 CHUNK = 12  # bits that a table moves at once
 
 
@@ -96,11 +100,8 @@ class Basis:
 
 def _states(n_sites: int, magnetisation: int | None) -> np.ndarray:
     states = np.arange(2**n_sites, dtype=np.int64)
-    if magnetisation is None:
-        return states
-    if abs(magnetisation) > n_sites or (n_sites + magnetisation) % 2:
-        raise ValueError(f"expected a magnetisation that {n_sites} spins +-1 can have, got {magnetisation}")
-    return states[_count(states) == (n_sites + magnetisation) // 2]
+    space = SpinSpace(n_sites, magnetisation)
+    return states if space.magnetisation is None else states[_count(states) == space.n_up]
 
 
 def _count(states: np.ndarray) -> np.ndarray:
@@ -136,8 +137,10 @@ def _permute(states: np.ndarray, table: np.ndarray) -> np.ndarray:
     return image
 
 
-def matrix(system: "SpinSystem", basis: Basis | None = None) -> "scipy.sparse.csr_array":
+def matrix(system: "SpinSystem", basis: Basis | None = None, *, within: bool = False) -> "scipy.sparse.csr_array":
     """The Hamiltonian in a basis, all 2^n_sites states by default; real where it can be.
+
+    With ``within`` any operator: what leads out of the magnetisation of the basis is left out.
 
     Raises ``ValueError`` where the Hamiltonian does not conserve the magnetisation of the basis, or where its matrix
     is not hermitian, as it is for most permutations that do not commute with the Hamiltonian.
@@ -152,9 +155,11 @@ def matrix(system: "SpinSystem", basis: Basis | None = None) -> "scipy.sparse.cs
             (complex(*h.coefficients[:, t]) * _signs(states, h.signs[t]) for t in terms), np.zeros(len(basis))
         )
         images = states ^ _mask(h.flips[flip])
-        leaves = basis.magnetisation is not None and _count(images) != _count(states)
-        if np.any(leaves & (elements != 0)):
-            raise ValueError("expected a magnetisation that the Hamiltonian conserves: use magnetisation=None")
+        if basis.magnetisation is not None:
+            leaves = _count(images) != _count(states)
+            if not within and np.any(np.abs(elements[leaves]) > ROUNDING * np.abs(h.coefficients).max()):
+                raise ValueError("expected a magnetisation that the Hamiltonian conserves: use magnetisation=None")
+            elements = np.where(leaves, 0, elements)
         rows, weights = basis.find(images)
         values = elements * weights / basis.norms
         total += scipy.sparse.coo_array((values, (rows, columns)), shape=total.shape).tocsr()
@@ -203,9 +208,59 @@ def lowest(
     start = np.random.default_rng(0).standard_normal(len(basis))
     energies, states = scipy.sparse.linalg.eigsh(h, k, which="SA", v0=start.astype(h.dtype))
     order = np.argsort(energies)
-    return Spectrum(energies[order], states[:, order], basis)
+    energies, states = energies[order], states[:, order]
+    return Spectrum(*(_with_missed_ones(h, energies, states) if k > 1 else (energies, states)), basis)
+
+
+def _with_missed_ones(h: "scipy.sparse.csr_array", energies: np.ndarray, states: np.ndarray) -> tuple[Any, Any]:
+    """The same number of lowest energies, with the states of degenerate levels that Lanczos did not see.
+
+    One starting vector meets each level in one direction only. H with the states that are known moved to the top of the
+    spectrum has the missing ones among its lowest; they are looked for until what is found lies above.
+    """
+    k, generator = len(energies), np.random.default_rng(1)
+    top = 2 * abs(h).sum(axis=1).max()
+    known = np.linalg.qr(states)[0]
+    while known.shape[1] + k < len(states):
+
+        def lifted(x: np.ndarray, known: np.ndarray = known) -> np.ndarray:
+            return h @ x + top * (known @ (known.conj().T @ x))
+
+        operator = scipy.sparse.linalg.LinearOperator(h.shape, matvec=lifted, dtype=h.dtype)
+        start = generator.standard_normal(len(states)).astype(h.dtype)
+        more, others = scipy.sparse.linalg.eigsh(operator, k, which="SA", v0=start)
+        known = np.linalg.qr(np.hstack([known, others]))[0]
+        if more.min() > energies[k - 1] - ROUNDING * top:
+            break
+        found, vectors = np.linalg.eigh(known.conj().T @ (h @ known))
+        energies, known = found, known @ vectors
+    found, vectors = np.linalg.eigh(known.conj().T @ (h @ known))
+    return found[:k], (known @ vectors)[:, :k]
+
+
+def lowest_sector(system: "SpinSystem") -> tuple[int, float]:
+    """The magnetisation of the ground state, the smallest where several have it, and its energy, from all sectors."""
+    best, energy = system.n_sites % 2, np.inf
+    for magnetisation in _sectors(system.n_sites, system.hamiltonian.even):
+        found = float(lowest(system, magnetisation=magnetisation).energies[0])
+        if not found >= energy - ROUNDING * max(abs(energy), abs(found)):
+            best, energy = magnetisation, found
+    return best, energy
+
+
+def _sectors(n_sites: int, even: bool) -> Iterator[int]:
+    """Every magnetisation, or those >= 0 where H does not change as all spins turn over; small ones first."""
+    for size in range(n_sites % 2, n_sites + 1, 2):
+        yield size
+        if size and not even:
+            yield -size
 
 
 def ground_state_energy(system: "SpinSystem") -> float:
-    """The lowest energy, in the sector of the ground state where ``system.magnetisation`` names one."""
+    """The lowest energy, in the sector of the ground state: the one that was given, or that is known, or else found.
+
+    Where a conserved magnetisation of the ground state is not known, every one is diagonalised.
+    """
+    if system.magnetisation is None and system.conserves_magnetisation:
+        return lowest_sector(system)[1]
     return float(lowest(system, magnetisation=system.magnetisation).energies[0])

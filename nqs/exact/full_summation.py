@@ -15,16 +15,23 @@ MOST_SITES = 16
 
 
 class FullSummation:
-    """psi on all 2^n_sites configurations, or on those of one ``magnetisation``.
+    """psi on the configurations of its space, or of one ``magnetisation``: it is 0 on all others.
 
-    Raises ``ValueError`` for more than 16 sites.
+    Raises ``ValueError`` for more than 16 sites, or a magnetisation in which psi is 0.
     """
 
     def __init__(self, psi: "SpinState", magnetisation: int | None = None) -> None:
         n_sites = psi.shape[0]
         if n_sites > MOST_SITES:
             raise ValueError(f"expected at most {MOST_SITES} sites for the sum over all configurations, got {n_sites}")
-        self.psi, self.basis = psi, Basis(n_sites, magnetisation)
+        own = psi.space.magnetisation
+        if magnetisation is not None and own not in (None, magnetisation):
+            raise ValueError(
+                f"expected the magnetisation {own} of the wave function, which is 0 elsewhere, got {magnetisation}: "
+                f"psi.within({magnetisation}) has it"
+            )
+        self.basis = Basis(n_sites, own if magnetisation is None else magnetisation)
+        self.psi = psi.within(self.basis.magnetisation)
 
     @cached_property
     def amplitudes(self) -> np.ndarray:
@@ -39,17 +46,22 @@ class FullSummation:
         return np.abs(self.amplitudes) ** 2
 
     def expectation(self, operator: "SpinSystem") -> float:
-        """<psi|operator|psi> of any sum of Pauli strings, such as a Hamiltonian."""
-        return float(np.real(np.vdot(self.amplitudes, matrix(operator, self.basis) @ self.amplitudes)))
+        """<psi|operator|psi> of any sum of Pauli strings, such as a Hamiltonian; what leads out of the space is 0."""
+        image = matrix(operator, self.basis, within=True) @ self.amplitudes
+        return float(np.real(np.vdot(self.amplitudes, image)))
 
     def variance(self, operator: "SpinSystem") -> float:
-        """<psi|operator^2|psi> - <psi|operator|psi>^2."""
-        image = matrix(operator, self.basis) @ self.amplitudes
-        return float(np.linalg.norm(image - np.vdot(self.amplitudes, image) * self.amplitudes) ** 2)
+        """<psi|operator^2|psi> - <psi|operator|psi>^2, with what operator|psi> has outside of the space."""
+        state, basis = self.amplitudes, self.basis
+        if not operator.conserves_magnetisation:
+            state, basis = basis.expand(state), Basis(basis.n_sites)
+        image = matrix(operator, basis) @ state
+        return float(np.linalg.norm(image - np.vdot(state, image) * state) ** 2)
 
     def fidelity(self, state: np.ndarray) -> float:
-        """|<state|psi>|^2 with a normalised state in the same basis."""
-        return float(abs(np.vdot(state, self.amplitudes)) ** 2)
+        """|<state|psi>|^2 with a normalised state in the same basis, or in that of all configurations."""
+        inside = state if len(state) == len(self.basis) else state[self.basis.states]
+        return float(abs(np.vdot(inside, self.amplitudes)) ** 2)
 
     def entropy(self, sites: np.ndarray) -> float:
         """The Renyi-2 entropy -log tr rho_A^2 of the ``sites`` of A."""

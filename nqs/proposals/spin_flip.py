@@ -11,6 +11,7 @@ from montecarlo.metropolis import (
     propose,
 )
 from neural.jit import kernel
+from nqs.spin_space import SpinSpace
 
 
 class SpinMove(AcceptReject):
@@ -21,6 +22,10 @@ class SpinMove(AcceptReject):
 
     __slots__ = ()
     noise = "random"
+    conserves_magnetisation = False
+
+    def check(self, space: SpinSpace) -> None:
+        """Raises ``ValueError`` for moves that do not keep to a space, or do not reach all of it."""
 
 
 @noise_per_move.register(SpinMove)

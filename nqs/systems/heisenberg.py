@@ -6,7 +6,9 @@ import numpy as np
 
 from montecarlo.lattices import Chain, Lattice, space_group
 from nqs.exact.bethe_ansatz import heisenberg_ring
+from nqs.spin_space import SpinSpace, as_magnetisation
 from nqs.spins import ratio
+from nqs.systems.ground_sector import Bonds
 from nqs.systems.pauli_sum import PauliSum
 from nqs.systems.spin_system import SpinSystem, check_finite, check_lattice
 from nqs.systems.system import local_energy
@@ -19,6 +21,7 @@ class _Fields(NamedTuple):
     translations: np.ndarray
     point_group: np.ndarray  # rotations and reflections, as permutations of the sites
     ring: float  # J of an isotropic chain that is closed, else 0
+    sector: np.ndarray  # the magnetisation that was asked for, shape (1,) or (0,)
 
 
 class ExchangeModel(SpinSystem, _Fields):
@@ -35,12 +38,20 @@ class ExchangeModel(SpinSystem, _Fields):
         return self.flips[:, 1:]
 
     @property
-    def magnetisation(self) -> int:
-        return self.n_sites % 2
+    def conserves_magnetisation(self) -> bool:
+        return True
+
+    @property
+    def given_magnetisation(self) -> int | None:
+        return as_magnetisation(self.sector)
+
+    @property
+    def exchange_bonds(self) -> Bonds:
+        return Bonds(self.n_sites, self.bonds, self.ising, self.exchange)
 
     @property
     def exact_energy(self) -> float | None:
-        if self.ring <= 0 or self.n_sites % 2:
+        if self.ring <= 0 or self.n_sites % 2 or self.given_magnetisation:
             return None
         return self.ring * heisenberg_ring(self.n_sites)
 
@@ -67,14 +78,17 @@ class Heisenberg(ExchangeModel):
     anisotropy : of the z part
     marshall : turn the spins of one sublattice by pi about z, which changes the sign of the x and y part and makes the
         ground state of an antiferromagnet positive; by default where the lattice has two sublattices and J > 0
+    magnetisation : the sum of all sigma^z, which is conserved, where the ground state is sought in one that is given;
+        by default the one of the ground state, where it can be known
 
-    The magnetisation is conserved: sample with ``SpinExchange``. The exact energy of the isotropic ring of an even
+    Sample with ``SpinExchange``, which keeps the magnetisation. The exact energy of the isotropic ring of an even
     number of sites comes from the Bethe ansatz.
 
     Raises
     ------
     TypeError : unless ``lattice`` is one
-    ValueError : for couplings that are not finite, or ``marshall=True`` without two sublattices
+    ValueError : for couplings that are not finite, ``marshall=True`` without two sublattices, or a magnetisation that
+        these spins cannot have
 
     Source of the sign rule: W. Marshall, Proc. R. Soc. A 232, 48 (1955).
     """
@@ -82,7 +96,12 @@ class Heisenberg(ExchangeModel):
     __slots__ = ()
 
     def __new__(
-        cls, lattice: Lattice, J: float = 1.0, anisotropy: float = 1.0, marshall: bool | None = None
+        cls,
+        lattice: Lattice,
+        J: float = 1.0,
+        anisotropy: float = 1.0,
+        marshall: bool | None = None,
+        magnetisation: int | None = None,
     ) -> "Heisenberg":
         J, anisotropy = check_finite("J", J), check_finite("anisotropy", anisotropy)
         edges = check_lattice(lattice).edges
@@ -91,8 +110,8 @@ class Heisenberg(ExchangeModel):
         )
         closed = isinstance(lattice, Chain) and lattice.periodic[0] and lattice.n_sites > 2 and anisotropy == 1
         ising, exchange = np.full(len(edges), J * anisotropy / 4), J / 2 * signs
-        permutations = lattice.translations, lattice.point_group
-        return cls._make((pair_flips(edges), ising, exchange, *permutations, J * closed))
+        permutations, space = (lattice.translations, lattice.point_group), SpinSpace(lattice.n_sites, magnetisation)
+        return cls._make((pair_flips(edges), ising, exchange, *permutations, J * closed, space.sector))
 
 
 def exchange_signs(lattice: Lattice, edges: np.ndarray, marshall: bool) -> np.ndarray:

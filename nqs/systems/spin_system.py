@@ -7,11 +7,14 @@ E_L = sum_x' <x|H|x'> psi(x') / psi(x), a complex number.
 """
 
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neural.records import Record
+from nqs.spin_space import SpinSpace
+from nqs.systems.ground_sector import Bonds, ground_magnetisation
 
 if TYPE_CHECKING:
     from montecarlo.lattices import Lattice
@@ -64,9 +67,35 @@ class SpinSystem(Record):
         return None
 
     @property
-    def magnetisation(self) -> int | None:
-        """The sum of all sigma^z in the sector of the ground state, or None where it is not conserved."""
+    def conserves_magnetisation(self) -> bool:
+        """Whether H commutes with sum_i sigma^z_i."""
+        return self.hamiltonian.conserves_magnetisation
+
+    @property
+    def given_magnetisation(self) -> int | None:
+        """The magnetisation in which the ground state is sought because it was asked for."""
         return None
+
+    @property
+    def magnetisation(self) -> int | None:
+        """sum_i sigma^z_i of the ground state, one of them where several have it.
+
+        None where H does not conserve it, or where it is neither given, nor known by a theorem, nor found by
+        diagonalisation because there are more than 14 sites: see ``nqs.systems.ground_sector``.
+        """
+        if self.given_magnetisation is not None:
+            return self.given_magnetisation
+        return ground_magnetisation(self) if self.conserves_magnetisation else None
+
+    @property
+    def space(self) -> SpinSpace:
+        """The space in which the ground state is sought."""
+        return SpinSpace(self.n_sites, self.magnetisation)
+
+    @property
+    def exchange_bonds(self) -> Bonds | None:
+        """H as pairs of spins with z and exchange parts, or None where it has others."""
+        return self.hamiltonian.exchange_bonds
 
     @property
     def stoquastic(self) -> bool:
@@ -79,12 +108,42 @@ class SpinSystem(Record):
         raise NotImplementedError
 
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
-        """Random spins, shape (n, n_sites), of the magnetisation of the ground state where that is conserved."""
-        if self.magnetisation is None:
-            return generator.choice(np.array([-1, 1], dtype=np.int8), size=(n, self.n_sites))
-        up = (self.n_sites + self.magnetisation) // 2
-        spins = np.where(np.arange(self.n_sites) < up, 1, -1).astype(np.int8)
-        return generator.permuted(np.tile(spins, (n, 1)), axis=1)
+        """Random spins, shape (n, n_sites), of the magnetisation of the ground state where that is known."""
+        return self.space.first_configurations(n, generator)
+
+    def space_for(self, proposal: Any) -> SpinSpace:
+        """The space that chains with these moves sample: of one magnetisation where the moves conserve it, else all.
+
+        Raises ``ValueError`` where the moves conserve a magnetisation that H does not, or that is not known, or leave
+        the one that was asked for.
+        """
+        name = type(self).__name__
+        if not proposal.conserves_magnetisation:
+            if self.given_magnetisation is not None:
+                raise ValueError(
+                    f"expected SpinExchange(system) for the magnetisation {self.given_magnetisation}, got "
+                    f"{type(proposal).__name__}, which leaves it"
+                )
+            return SpinSpace(self.n_sites)
+        space = self.space
+        if space.magnetisation is None and self.conserves_magnetisation:
+            raise ValueError(
+                f"expected the magnetisation of the ground state of {name}, which is not known for {self.n_sites} "
+                f"sites: give it, as in {name}(..., magnetisation={self.n_sites % 2}), or sample all with SpinFlip()"
+            )
+        if space.magnetisation is None:
+            raise ValueError(
+                f"expected SpinFlip() for {name}, got {type(proposal).__name__}, which keeps the magnetisation that "
+                "the chains begin with: that of this system is not fixed"
+            )
+        proposal.check(space)
+        return space
+
+    def local_estimator(self, psi: Any, space: SpinSpace | None = None) -> Callable[[np.ndarray], np.ndarray]:
+        """<psi|A|psi> of this operator A as an observable of samples of psi, which is 0 outside of ``space``."""
+        from nqs.spin_observables import Expectation
+
+        return Expectation(self, psi, space)
 
     def check(self, psi: Any) -> None:
         """Warn where psi cannot have the signs of the ground state. Raises ``ValueError`` for another lattice."""
@@ -97,6 +156,14 @@ class SpinSystem(Record):
                 SignProblemWarning,
                 stacklevel=4,
             )
+
+
+def check_spins(system: Any) -> SpinSpace:
+    """The space in which a system of spins has its ground state. Raises TypeError for anything else."""
+    if not isinstance(system, SpinSystem):
+        found = system.__name__ if isinstance(system, type) else type(system).__name__
+        raise TypeError(f"expected a system of spins, such as TransverseFieldIsing(Chain(40)), got {found}")
+    return system.space
 
 
 def check_lattice(lattice: "Lattice") -> "Lattice":

@@ -70,6 +70,10 @@ class TransverseFieldIsing(SpinSystem, _Fields):
         return transverse_field_chain(self.n_sites, self.J, self.h, periodic=self.kind == RING)
 
     @property
+    def conserves_magnetisation(self) -> bool:
+        return self.h == 0
+
+    @property
     def stoquastic(self) -> bool:
         return self.h >= 0
 

@@ -9,7 +9,7 @@ from neural.jit import kernel
 from nqs.complex_derivatives import Holomorphic, real_and_imaginary
 from nqs.log_derivatives import MEMORY_BOUND, Dense, Jacobian, lower_product, precision
 from nqs.spins import multiply_flip_ratios, ratio
-from nqs.systems.spin_system import SpinSystem
+from nqs.systems.spin_system import SpinSystem, check_spins
 from nqs.wavefunctions.spin_rbm import check_dtype, joined
 from nqs.wavefunctions.spin_state import SpinState
 from nqs.wavefunctions.wavefunction import jacobian, log_psi, log_ratio, row_size, write_row
@@ -25,6 +25,7 @@ class Pairs(NamedTuple):
 class _Fields(NamedTuple):
     real: Pairs
     imaginary: Pairs | tuple[()]
+    sector: np.ndarray  # (0,) or (1,): the magnetisation in which psi is not 0
 
 
 class SpinJastrow(SpinState, _Fields):
@@ -48,13 +49,14 @@ class SpinJastrow(SpinState, _Fields):
     __slots__ = ()
 
     def __new__(cls, system: SpinSystem, *, dtype: type = complex, seed: int = 0, scale: float = 0.01) -> "SpinJastrow":
+        space = check_spins(system)
         n = system.n_sites
         normal = np.random.default_rng(seed).standard_normal
 
         def draw() -> Pairs:
             return Pairs(scale * normal(n), scale * normal(n * (n - 1) // 2))
 
-        return cls._make((draw(), draw() if check_dtype(dtype) else ()))
+        return cls._make((draw(), draw() if check_dtype(dtype) else (), space.sector))
 
     @property
     def shape(self) -> tuple[int]:

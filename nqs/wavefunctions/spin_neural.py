@@ -12,7 +12,7 @@ from neural.jit import kernel
 from nqs.complex_derivatives import RealParameters
 from nqs.log_derivatives import Dense, Jacobian
 from nqs.spins import multiply_flip_ratios, ratio
-from nqs.systems.spin_system import SpinSystem
+from nqs.systems.spin_system import SpinSystem, check_spins
 from nqs.systems.system import check_positive_integer
 from nqs.wavefunctions.spin_rbm import check_dtype
 from nqs.wavefunctions.spin_state import SpinState
@@ -21,6 +21,7 @@ from nqs.wavefunctions.wavefunction import jacobian, log_psi, log_ratio, row_siz
 
 class _Fields(NamedTuple):
     net: FeedForward
+    sector: np.ndarray  # (0,) or (1,): the magnetisation in which psi is not 0
 
 
 class SpinNeural(SpinState, _Fields):
@@ -56,13 +57,14 @@ class SpinNeural(SpinState, _Fields):
         seed: int = 0,
         scale: float = 0.1,
     ) -> "SpinNeural":
+        space = check_spins(system)
         if not isinstance(hidden, Sequence) or len(hidden) == 0:
             raise ValueError(f"expected the widths of the hidden layers, such as (32, 32), got {hidden!r}")
         widths = [check_positive_integer("hidden", width) for width in hidden]
         sizes = (system.n_sites, *widths, 2 if check_dtype(dtype) else 1)
         net = FeedForward.init(sizes, [activation] * len(widths) + ["identity"], seed=seed)
         net.weights[-1][...] *= scale
-        return cls._make((net,))
+        return cls._make((net, space.sector))
 
     @property
     def shape(self) -> tuple[int]:

@@ -7,7 +7,7 @@ import numpy as np
 from nqs.complex_derivatives import Holomorphic
 from nqs.log_derivatives import Jacobian
 from nqs.machine_derivatives import MachineJacobian
-from nqs.systems.spin_system import SpinSystem
+from nqs.systems.spin_system import SpinSystem, check_spins
 from nqs.systems.system import check_positive
 from nqs.wavefunctions.spin_machine import SpinMachine, spins_and_tanh
 from nqs.wavefunctions.wavefunction import jacobian, row_size
@@ -24,6 +24,7 @@ class Couplings(NamedTuple):
 class _Fields(NamedTuple):
     real: Couplings
     imaginary: Couplings | tuple[()]
+    sector: np.ndarray  # (0,) or (1,): the magnetisation in which psi is not 0
 
 
 class SpinRBM(SpinMachine, _Fields):
@@ -52,6 +53,7 @@ class SpinRBM(SpinMachine, _Fields):
     def __new__(
         cls, system: SpinSystem, alpha: float = 1, *, dtype: type = complex, seed: int = 0, scale: float = 0.01
     ) -> "SpinRBM":
+        space = check_spins(system)
         n_hidden = round(check_positive("alpha", alpha) * system.n_sites)
         if n_hidden < 1:
             raise ValueError(f"expected alpha of at least {1 / system.n_sites:.3g}, one hidden unit, got {alpha}")
@@ -62,7 +64,7 @@ class SpinRBM(SpinMachine, _Fields):
                 scale * normal(system.n_sites), scale * normal(n_hidden), scale * normal((system.n_sites, n_hidden))
             )
 
-        return cls._make((draw(), draw() if check_dtype(dtype) else ()))
+        return cls._make((draw(), draw() if check_dtype(dtype) else (), space.sector))
 
     @property
     def shape(self) -> tuple[int]:

@@ -7,7 +7,7 @@ import numpy as np
 from neural.jit import kernel
 from nqs.complex_derivatives import Holomorphic
 from nqs.log_derivatives import Dense, Jacobian
-from nqs.systems.spin_system import SpinSystem
+from nqs.systems.spin_system import SpinSystem, check_spins
 from nqs.systems.system import check_positive_integer
 from nqs.wavefunctions.spin_machine import SpinMachine, spins_and_tanh
 from nqs.wavefunctions.spin_rbm import check_dtype, joined
@@ -27,6 +27,7 @@ class _Fields(NamedTuple):
     imaginary: Filters | tuple[()]
     group: np.ndarray  # (n_group, n_sites): site i goes to group[g, i]
     orbits: np.ndarray  # (n_sites,): the class of each site
+    sector: np.ndarray  # (0,) or (1,): the magnetisation in which psi is not 0
 
 
 class SymmetricRBM(SpinMachine, _Fields):
@@ -63,6 +64,7 @@ class SymmetricRBM(SpinMachine, _Fields):
         seed: int = 0,
         scale: float = 0.01,
     ) -> "SymmetricRBM":
+        space = check_spins(system)
         n_filters, n_sites = check_positive_integer("alpha", alpha), system.n_sites
         group = np.ascontiguousarray(system.translations if permutations is None else permutations, dtype=np.int64)
         if group.ndim != 2 or not (np.sort(group, axis=1) == np.arange(n_sites)).all():
@@ -75,7 +77,7 @@ class SymmetricRBM(SpinMachine, _Fields):
                 scale * normal(orbits.max() + 1), scale * normal(n_filters), scale * normal((n_filters, n_sites))
             )
 
-        return cls._make((draw(), draw() if check_dtype(dtype) else (), group, orbits))
+        return cls._make((draw(), draw() if check_dtype(dtype) else (), group, orbits, space.sector))
 
     @property
     def shape(self) -> tuple[int]:

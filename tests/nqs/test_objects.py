@@ -57,6 +57,7 @@ EXAMPLES: dict[str, Any] = {
     "Slater": nqs.Slater(ELECTRONS),
     "SpinJastrow": nqs.SpinJastrow(RING),
     "SpinNeural": nqs.SpinNeural(RING, seed=1),
+    "SpinSpace": nqs.SpinSpace(6, 0),
     "SpinRBM": nqs.SpinRBM(RING, 1) * nqs.SpinJastrow(RING),
     "SymmetricRBM": nqs.SymmetricRBM(RING, 1),
     "default_wavefunction": nqs.default_wavefunction(ELECTRONS),

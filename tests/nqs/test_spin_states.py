@@ -198,7 +198,7 @@ def test_saturated_units_come_back():
 
 @pytest.mark.parametrize("dtype", [float, complex])
 def test_one_unit_with_many_strong_couplings(dtype):
-    """cosh(358 w) / cosh(360 w) = exp(-2 w) within rounding, though exp(720) overflows; -1 for the sign of all spins."""
+    """cosh(358 w) / cosh(360 w) = exp(-2 w) within rounding, though exp(720) overflows."""
     system = nqs.TransverseFieldIsing(nqs.Chain(360))
     psi, up = nqs.SpinRBM(system, 1 / 360, dtype=dtype), np.ones(360, dtype=np.int8)
     w = 1 + 0.001j if psi.is_complex else 1.0

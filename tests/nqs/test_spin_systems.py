@@ -64,6 +64,18 @@ def test_pauli_sum():
     np.testing.assert_allclose(matrix(nqs.PauliSum(terms)).toarray(), expected, atol=1e-14)
 
 
+def test_sums_that_vanish_within_rounding():
+    """0.1 + 0.2 - 0.3 is 5e-17: an imaginary part of nothing is no reason to refuse, and leaves no term."""
+    found = nqs.PauliSum([(0.1j, "X0"), (0.2j, "X0"), (-0.3j, "X0"), (1.0, "Z0")])
+    assert found.terms == [(1, "Z0")]
+    left = nqs.PauliSum([(0.1, "X0 X1"), (0.2, "X0 X1"), (0.3, "Y1 Y0")])
+    assert left.conserves_magnetisation
+    nothing = nqs.PauliSum([(1.0, "X3"), (-1.0, "X3")])
+    assert (nothing.terms, nothing.n_sites) == ([], 4)
+    np.testing.assert_array_equal(matrix(nothing).toarray(), np.zeros((16, 16)))
+    assert nqs.PauliSum([(1e-20, "X0"), (1.0, "Z0")]).terms == [(1, "Z0"), (1e-20, "X0")]
+
+
 def test_products_of_pauli_matrices():
     assert parse("X0 Y0") == (1j, (), (0,))
     assert parse("Z0 X0") == (-1, (0,), (0,))
@@ -104,6 +116,16 @@ def test_first_configurations():
         (lambda: nqs.PauliSum([(1.0, "X0 Y0")]), "the coefficient of Z0 is 1j, not real"),
         (lambda: nqs.PauliSum([(1.0, "A0")]), "expected a product such as 'X0 Y3 Z1', got 'A0'"),
         (lambda: nqs.PauliSum([(1.0, "X3")], n_sites=2), "expected n_sites of at least 4, got 2"),
+        (lambda: nqs.PauliSum([(1.0, "X3")], n_sites=cast(Any, 4.5)), "expected n_sites of at least 4, got 4.5"),
+        (lambda: nqs.PauliSum([]), "expected a term with a site, or n_sites, got neither"),
+        (lambda: nqs.PauliSum([(1.0, "")]), "expected a term with a site, or n_sites, got neither"),
+        (lambda: nqs.PauliSum(cast(Any, [("X0", 1.0)])), r"got \('X0', 1.0\): write \(1.0, 'X0'\)"),
+        (lambda: nqs.PauliSum(cast(Any, [1.0, "X0"])), "expected pairs of a number and a product, .* got 1.0"),
+        (lambda: nqs.PauliSum(cast(Any, [(1.0, "X0", 2)])), "expected pairs of a number and a product"),
+        (lambda: nqs.PauliSum([(np.inf, "X0")]), "expected a finite coefficient of X0, got inf"),
+        (lambda: nqs.PauliSum([(1.0, "X²")]), "expected a product such as"),
+        (lambda: nqs.PauliSum([(0.1j, "X0"), (0.2j, "X0"), (-0.2j, "X0")]), "the coefficient of X0 is .*j, not real"),
+        (lambda: nqs.PauliSum([(1.0, "Z0")], 2, np.zeros((1, 2))), "expected permutations of 2 sites"),
     ],
 )
 def test_arguments_out_of_range(make, message):
