@@ -49,13 +49,17 @@ def _check_array(name: str, own: np.ndarray, saved: Any) -> None:
 
 
 def _check_number(name: str, own: Any, saved: Any) -> None:
-    own, saved = (each.item() if isinstance(each, np.ndarray | np.generic) else each for each in (own, saved))
+    own, saved = _scalar(own), _scalar(saved)
     if isinstance(saved, Mapping | np.ndarray) or not _same_kind(own, saved):
         raise ValueError(f"{name}: expected {_kind(own)}, found {_kind(saved)}")
     if isinstance(own, float) and np.isfinite(own) and not np.isfinite(saved):
         raise ValueError(f"{name}: expected a finite number, found {saved}")
     if isinstance(own, int) and own >= 0 > saved:
         raise ValueError(f"{name}: expected a number of at least 0, found {saved}")
+
+
+def _scalar(found: Any) -> Any:
+    return found.item() if isinstance(found, np.ndarray | np.generic) and found.size == 1 else found
 
 
 def _same_kind(own: Any, saved: Any) -> bool:

@@ -236,6 +236,16 @@ class IsingShowdownRun:
             tree["training"], tree["seconds"] = self.contestant.training.state(), self.seconds
         return tree
 
+    def state_like(self, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """What a fresh run saves that has come to the contestant of a saved state."""
+        at = saved["at"]
+        if not isinstance(at, int) or not 0 <= at <= len(self.pairs):
+            raise ValueError(f"at: expected a contestant of 0 to {len(self.pairs)}, found {at!r}")
+        tree: dict[str, Any] = {"step": 0, "at": at, "found": {}, "pictures": {}}
+        if at < len(self.pairs):
+            tree |= {"training": self._enter(at).training.state(), "seconds": 0.0}
+        return tree
+
     def restore(self, state: Mapping[str, Any]) -> None:
         self.rows, self.at = int(state["step"]), int(state["at"])
         self.found = {name: dict(each) for name, each in state.get("found", {}).items()}

@@ -147,7 +147,11 @@ class VariationalRun:
 
     def measurements(self) -> dict[str, Measurement | Profile]:
         measured = self.vmc.measured()
-        self.doubts = measured.warnings
+        self.doubts = dict(measured.warnings)
+        if measured.diverged:
+            self.doubts |= dict.fromkeys(
+                ("energy", *measured.observables), f"the training diverged: {measured.diverged}"
+            )
         estimates = {"energy": measured.energy, **measured.observables}
         return {name: self._measurement(name, each) for name, each in estimates.items()}
 
