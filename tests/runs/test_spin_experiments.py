@@ -12,6 +12,7 @@ from sameness import differences
 import nqs
 import nqs.training
 from neural.jit import COMPILED
+from nqs.exact import FullSummation
 from runs import runner
 from runs.experiments import find
 from runs.plots import picture
@@ -125,3 +126,25 @@ def test_what_is_chosen_follows_the_system_and_what_was_given(name, settings, ch
     experiment = find(name)
     run: Any = experiment.start(experiment.settings(**{**SMALL, "length": 4, **settings}))
     assert {field: getattr(run.settings, field) for field in chosen} == pytest.approx(chosen)
+
+
+def test_fields_that_older_results_lack_mean_what_they_meant():
+    """No momentum, draws from |psi|^2, translations only, a shift that falls by 1 % a step."""
+    older = {"wavefunction": "symmetric-rbm", "alpha": 2, "dtype": "real", "learning_rate": 0.05, "shift": 1e-3}
+    meant = {"symmetry": "translations", "first_shift": 1e-3, "shift_decay": 0.99, "momentum": 0.0, "power": 2.0}
+    settings = find("ising-chain").settings.stored({**SMALL, "length": 4, "final_learning_rate": 0.01, **older})
+    run: Any = find("ising-chain").start(settings)
+    expected = {**older, **meant, "final_learning_rate": 0.01}
+    assert {field: getattr(run.settings, field) for field in expected} == expected
+
+
+@pytest.mark.skipif(not COMPILED, reason="trains")
+def test_a_short_training_with_the_defaults_comes_close_to_the_exact_energy():
+    """60 of 600 steps on a ring of 8, summed over all configurations: no noise but that of the training."""
+    experiment = find("heisenberg-chain")
+    short: dict[str, Any] = {"length": 8, "n_steps": 60, "threads": 1}
+    run: Any = experiment.start(experiment.settings(**short))
+    assert sum(1 for _ in run.training()) == 60
+    energy = FullSummation(run.vmc.psi, 0).expectation(run.vmc.system)
+    assert 0 < energy / run.exact["energy"] <= 1 + 1e-12
+    assert 1 - energy / run.exact["energy"] < 1e-3
