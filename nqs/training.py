@@ -30,11 +30,13 @@ class Recipe(NamedTuple):
 def default_recipe(system: System | SpinSystem) -> Recipe:
     """Rates are times, in the units of the system: see ``system.time``.
 
-    Weights that lattice symmetries share have derivatives that are sums over the group: the shift begins at 1.
+    Weights that lattice symmetries share have derivatives that are sums over the group: the shift begins at 1. It stays
+    larger where the ground state has signs.
     """
-    spins = isinstance(system, SpinSystem)
-    first, shift, momentum = (1.0, 1e-4, 0.97) if spins else (1e-4, 1e-4, 0.9)
-    return Recipe(0.2 * system.time, 0.01 * system.time, first, shift, 0.97, momentum)
+    if not isinstance(system, SpinSystem):
+        return Recipe(0.1 * system.time, 0.005 * system.time, 1e-4, 1e-4, 1.0, 0.0)
+    shift, decay = (1e-4, 0.97) if system.stoquastic else (1e-3, 0.98)
+    return Recipe(0.2 * system.time, 0.01 * system.time, 1.0, shift, decay, 0.97)
 
 
 def default_optimizer(system: System | SpinSystem, n_steps: int) -> StochasticReconfiguration:

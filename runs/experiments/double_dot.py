@@ -13,6 +13,11 @@ class DoubleDotSettings(TrainingSettings):
 
     separation: float = Field(default=2.0, ge=0, le=1e6, description="distance of the wells, in bohr")
     omega: float = Field(default=1.0, ge=1e-12, le=1e12, description="frequency of each well")
+    n_steps: int = Field(default=600, ge=0, description="optimizer steps")
+    n_samples: int = Field(default=4096, ge=1, description="samples for each optimizer step")
+    shift: float = Field(
+        default=1e-5, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric (sr)"
+    )
     n_up: int | None = Field(default=None, ge=0, description="electrons with spin up; half of them if not given")
     wavefunction: Literal["default", "rbm-jastrow", "neural-jastrow"] = Field(
         default="default", description="the trial state; three electrons or more need slater"

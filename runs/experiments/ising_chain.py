@@ -12,6 +12,7 @@ class IsingChainSettings(LengthSettings):
     length: int = Field(default=40, ge=2, le=100_000, description="number of sites along each side")
     J: float = Field(default=1.0, ge=-1e12, le=1e12, description="coupling of nearest neighbours")
     h: float = Field(default=1.0, ge=-1e12, le=1e12, description="transverse field")
+    n_steps: int = Field(default=900, ge=0, description="optimizer steps")
 
 
 def start(settings: IsingChainSettings) -> Run:

@@ -17,6 +17,8 @@ class J1J2SquareSettings(LengthSettings):
     length: int = Field(default=4, ge=2, le=100_000, description="number of sites along each side")
     J1: float = Field(default=1.0, ge=-1e12, le=1e12, description="coupling of nearest neighbours")
     J2: float = Field(default=0.5, ge=-1e12, le=1e12, description="coupling of second neighbours")
+    n_steps: int = Field(default=400, ge=0, description="optimizer steps")
+    n_measure: int = Field(default=2**14, ge=1, description="samples of the final measurement")
 
 
 def start(settings: J1J2SquareSettings) -> Run:

@@ -22,7 +22,7 @@ LIMITS = {
 LEAST, MOST = 1e-12, 1e12  # of frequencies, couplings and the like: their squares neither vanish nor overflow
 CHANGEABLE = frozenset(
     {"threads", "checkpoint", "learning_rate", "final_learning_rate", "shift", "first_shift", "momentum", "clip"}
-    | {"natural", "k", "tolerance", "cutoff", "least_signal", "patience", "vmc_error"}
+    | {"shift_decay", "natural", "k", "tolerance", "cutoff", "least_signal", "patience", "vmc_error"}
     | {"n_steps", "n_epochs", "n_updates", "n_samples", "n_measure", "n_vmc_steps"}
 )
 """Fields that may differ when a run is continued: rates, lengths and the like, on which no saved array depends."""
