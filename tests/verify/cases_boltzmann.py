@@ -153,7 +153,7 @@ def boltzmann_defaults_do_not_diverge() -> Iterator[Row]:
         "PottsRBM, bars and stripes": (lambda n: PottsRBM(16, 2, 16, seed=n), states, -16 * LOG_2, 40),
         "IsingRBM, 4 x 4 spins": (lambda n: IsingRBM(16, 16, seed=n), spins, -16 * LOG_2, 20),
         "BernoulliRBM, 4 x 4 spins": (lambda n: BernoulliRBM(16, 16, seed=n), (spins + 1) / 2, -16 * LOG_2, 20),
-        "BernoulliRBM, digits": (lambda n: BernoulliRBM(64, 24, seed=n), bits, -64 * LOG_2, 30),
+        "BernoulliRBM, digits": (lambda n: BernoulliRBM(64, 16, seed=n), bits, -64 * LOG_2, 30),
         "DeepBoltzmannMachine, digits": (
             lambda n: DeepBoltzmannMachine((64, 20, 10), seed=n),
             bits[:600],
