@@ -31,6 +31,7 @@ from nqs.wavefunctions.wavefunction import jacobian, row_size
 Array = np.ndarray
 Observable = Callable[[Array], Array]
 TINY = float(np.finfo(float).tiny)
+DRIFT = 0.5  # of a conserved energy, in standard deviations of H, that no error of a step explains
 SHORTEST = 1e-9  # step, relative to the longest one, that is tried
 
 
@@ -155,6 +156,7 @@ class TimeEvolution:
         self.samples_per_chain = n_samples // n_chains
         self.time, self.n_steps = 0.0, 0
         self._velocity: Velocity | None = None
+        self._first = np.zeros(3)  # the energy at time 0, its error, and the standard deviation of H
         self._exclusive = Exclusive("this time evolution")
 
     @loop
@@ -172,16 +174,42 @@ class TimeEvolution:
                 yield moment
 
     def _evolve(self, time: float, observables: dict[str, Observable | Operator]) -> Moment:
+        """What is found at a time; a ``DivergedError`` leaves everything as it was at the time before."""
+        names = ("psi", "time", "n_steps", "step_size", "_velocity", "_first")
+        kept, x = {name: getattr(self, name) for name in names}, self.chains.x.copy() if self.chains else None
+        try:
+            return self._moment(time, observables)
+        except DivergedError:
+            for name, value in kept.items():
+                setattr(self, name, value)
+            if self.chains and x is not None:
+                self.chains.x = x
+            raise
+
+    def _moment(self, time: float, observables: dict[str, Observable | Operator]) -> Moment:
         if self._velocity is None:
-            self._velocity = self._velocity_of(self._draw(self.psi, self.n_burn_in))
+            samples, _, energy = self._look(self.psi, self.n_burn_in)
+            self._velocity = self._velocity_of(samples)
+            self._first = np.array([energy.mean, energy.error, math.sqrt(energy.variance)])
         while self.time < time:
             self._step(time)
         samples, x, energy = self._look(self.psi)
+        self._check_energy(time, energy)
         space = self.psi.space if self.chains is None else space_of(self.system, self.chains.proposal)
         looked_at = estimators(observables, self.psi, space)
         measured = {name: self._average(observable(x), samples) for name, observable in looked_at.items()}
         now = self._velocity_of(samples)
         return Moment(time, energy, now.residual, now.rank, self.n_steps, measured)
+
+    def _check_energy(self, time: float, energy: Estimate) -> None:
+        """A DivergedError where the energy left what it was at time 0, or in imaginary time rose above it."""
+        mean, error, spread = self._first
+        drift = energy.mean - mean if self.factor == -1.0 else abs(energy.mean - mean)
+        if drift > DRIFT * spread + 6 * math.hypot(error, energy.error) + 1e-3 * abs(mean):
+            found = f"the energy went from {mean:.6g} to {energy.mean:.6g}"
+            raise DivergedError(
+                f"time {time:.6g}: {found}; a smaller tolerance or cutoff, or more samples, may help", self.n_steps
+            )
 
     def _step(self, time: float) -> None:
         """One step that does not pass ``time``, as long as the tolerance allows."""
@@ -283,6 +311,7 @@ class TimeEvolution:
             "step_size": self.step_size,
             "parameters": self.psi.named_parameters(),
             "velocity": known,
+            "first": self._first.copy(),
             "chains": {} if self.chains is None else self.chains.state(),
             "made_for": self._made_for(),
         }
@@ -293,18 +322,20 @@ class TimeEvolution:
         Raises ``ValueError`` for a state that this evolution could not have saved, and then stays as it is.
         """
         saved = Saved(state)
-        saved.names(("time", "n_steps", "step_size", "parameters", "velocity", "chains"), ("made_for",))
+        saved.names(("time", "n_steps", "step_size", "parameters", "velocity", "chains"), ("made_for", "first"))
         if "made_for" in saved:
             check_same(saved.part("made_for"), self._made_for())
         psi = self.psi.with_parameters(saved_parameters(saved.part("parameters"), self.psi))
         time, n_steps = saved.number("time", least=0.0), saved.integer("n_steps")
         step_size = saved.number("step_size", least=TINY)
         velocity = self._saved_velocity(saved.part("velocity"))
+        first = saved.array("first", (3,), np.float64) if "first" in saved else np.array([0.0, 0.0, 1e300])
         if self.chains is None:
             saved.part("chains").names(())
         else:
             self.chains.restore(saved.part("chains"))
         self.psi, self.time, self.n_steps, self.step_size, self._velocity = psi, time, n_steps, step_size, velocity
+        self._first = first
 
     def _saved_velocity(self, saved: Saved) -> Velocity | None:
         if not saved.state:

@@ -82,7 +82,8 @@ def record_of(energies: np.ndarray, weights: np.ndarray | None, energy: Any, acc
     """The record of local energies, shape (n_chains, n_samples), with ``energy`` as their estimate."""
     flat = energies.ravel()
     if weights is None:
-        median, n_eff = float(np.median(flat)), float(len(flat))
+        middle = len(flat) // 2
+        median, n_eff = float(np.partition(flat, middle)[middle]), float(len(flat))
         deviation = float(np.mean(np.abs(flat - median)))
     else:
         order = np.argsort(flat)

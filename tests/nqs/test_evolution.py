@@ -211,6 +211,25 @@ def test_restored_it_continues_to_the_same_bits(proposal):
 
 
 @pytest.mark.interpreted
+def test_an_energy_that_is_not_conserved_stops_at_the_last_moment():
+    """Steps of 5 with a tolerance that bounds nothing."""
+    system = nqs.TransverseFieldIsing(nqs.Chain(3), h=1.3)
+    evolution = TimeEvolution(system, complete(), first_step=5.0, longest_step=5.0, tolerance=10.0, method="heun")
+    moments = evolution.at([0.0, 2.0])
+    next(moments)
+    before = evolution.state()
+    message = "time 2: the energy went from .*; a smaller tolerance or cutoff, or more samples, may help"
+    with pytest.raises(nqs.DivergedError, match=message):
+        next(moments)
+    assert evolution.time == 0
+    assert repr(evolution.state()) == repr(before)
+    evolution.tolerance, evolution.step_size = 1e-4, 1e-2
+    assert next(evolution.at([2.0])).energy.mean == pytest.approx(
+        FullSummation(complete()).expectation(system), abs=1e-2
+    )
+
+
+@pytest.mark.interpreted
 def test_a_run_away_step_is_tried_again_shorter():
     evolution = TimeEvolution(RING, complete(), first_step=1e3, longest_step=1e3, tolerance=1e-3)
     (moment,) = evolution.at([0.2])
