@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from montecarlo.graphs import check_edges, path_lengths, two_colours
+from neural.memory import check_memory
 from neural.records import same
 
 TOLERANCE = 1e-6  # within which two distances are equal
@@ -80,6 +81,8 @@ class Lattice:
 
     def displacements(self) -> np.ndarray:
         """The shortest way from site i to site j, shape (n_sites, n_sites, n_dims); one of them where several are."""
+        n, n_dims = self.positions.shape
+        check_memory(8 * n * n * (3 * n_dims + 2), f"the distances between {n} sites", "a smaller lattice")
         straight = self.positions[None, :, :] - self.positions[:, None, :]
         best, shortest = straight, np.linalg.norm(straight, axis=2)
         for around in self._ways_around(straight):

@@ -27,9 +27,11 @@ import numpy as np
 
 from neural.activations import sigmoid
 from neural.jit import COMPILED, kernel
+from neural.memory import check_memory
 from neural.records import Record
 from neural.special import exp
 
+BYTES_PER_WEIGHT = 40  # with a gradient, and both in single precision
 CHUNK = 512  # factors 1 + e^-|theta| <= 2 in one product: 2^512 is far from overflow
 
 
@@ -102,21 +104,12 @@ class _Machine(Record):
         n = sum(np.size(leaf) for leaf in self if np.ndim(leaf))  # type: ignore[attr-defined]
         return f"{type(self).__name__}(n_visible={n_visible}, n_hidden={n_hidden}, {n} parameters)"
 
-    def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
-            return NotImplemented
-        return all(np.array_equal(a, b) for a, b in zip(self, other))  # type: ignore[call-overload]
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    __hash__ = None  # type: ignore[assignment]  # arrays inside
-
     @classmethod
     def init(cls, n_visible: int, n_hidden: int, *, seed: Any, scale: float = 0.01, **constants: Any) -> Self:
         """Zero biases and normal weights of standard deviation ``scale``; ``constants`` go to the constructor."""
         if n_visible < 1 or n_hidden < 1:
             raise ValueError(f"expected at least one visible and one hidden unit, got {n_visible} and {n_hidden}")
+        check_memory(BYTES_PER_WEIGHT * n_visible * n_hidden, f"{n_visible} x {n_hidden} weights", "fewer units")
         weights = np.random.default_rng(seed).normal(scale=scale, size=(n_visible, n_hidden))
         return cls(np.zeros(n_visible), np.zeros(n_hidden), weights, **constants)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from neural.divergence import DivergedError
 from neural.losses import Loss, find_loss, sum_squared_error
 from neural.optimizers import Optimizer, State
 from neural.parameters import flatten, n_parameters, unflatten
@@ -86,7 +87,7 @@ def fit(
     epochs. With ``resume``, a record of an earlier run, training goes on from there to the same bits as without
     the interruption.
 
-    Raises ``ValueError`` for arguments that do not fit together, and ``FloatingPointError`` with the epoch and the
+    Raises ``ValueError`` for arguments that do not fit together, and ``DivergedError`` with the epoch and the
     batch at the first loss or gradient that is NaN or infinite.
     """
     if len(x) != len(y) or len(x) == 0:
@@ -148,7 +149,7 @@ def _one_epoch(
         gradient = flatten(gradient)
         norm = math.sqrt(gradient @ gradient)
         if not math.isfinite(value + norm):
-            raise _diverged(f"epoch {epoch}, batch {number}: loss {value}, norm of its gradient {norm}")
+            raise _diverged(f"epoch {epoch}, batch {number}: loss {value}, norm of its gradient {norm}", epoch)
         parameters, state = optimizer.update(parameters, gradient, state)
         model = unflatten(model, parameters)
         total_loss += value if loss is sum_squared_error else value * len(rows) / len(x)
@@ -166,9 +167,9 @@ def _validate(
         return None, Best(epoch, loss_value, model)
     value, _ = loss(model(validation[0]), validation[1])
     if not math.isfinite(value):
-        raise _diverged(f"epoch {epoch}: validation loss {value}")
+        raise _diverged(f"epoch {epoch}: validation loss {value}", epoch)
     return value, Best(epoch, value, model) if value < best.loss else best
 
 
-def _diverged(where: str) -> FloatingPointError:
-    return FloatingPointError(f"{where}; lower the learning rate, or look for NaN and infinity in the data")
+def _diverged(where: str, epoch: int) -> DivergedError:
+    return DivergedError(f"{where}; lower the learning rate, or look for NaN and infinity in the data", epoch)

@@ -12,14 +12,13 @@ import numpy as np
 from generative.datasets.dataset import ALLOWED, Dataset, check_configurations, find_values
 from generative.datasets.ising import IsingTarget
 from generative.datasets.storage import Source, attribute, number, opened, write
-from generative.datasets.two_dimensions import RingTarget
+from generative.datasets.two_dimensions import MOST_MODES, RingTarget
 from montecarlo.lattices import Chain, Graph, Honeycomb, Kagome, Lattice, Square, Triangular
 
 Array = np.ndarray
 LATTICES: dict[str, Any] = {each.__name__: each for each in (Chain, Square, Triangular, Honeycomb, Kagome)}
 FIRST_ROWS, FIRST_BYTES = 1000, 2**26  # that tell what the numbers are
 MOST_TARGETS, MOST_SITES = 10_000, 4096  # of a graph, whose distances are found at once
-MOST_MODES = 10**6
 
 
 class Rows:

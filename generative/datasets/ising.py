@@ -14,12 +14,14 @@ from montecarlo.diagnostics import integrated_autocorrelation_time
 from montecarlo.estimates import ChainTooShortWarning
 from montecarlo.lattices import Chain, Lattice, Square
 from montecarlo.statistics import estimate
+from neural.memory import check_memory
 
 Array = np.ndarray
 
 METHODS = {"clusters": SwendsenWang, "heat-bath": HeatBath}
 FIRST_BURN_IN, MOST_OBSERVATIONS = 128, 512
 BURN_IN_TAU = 20  # autocorrelation times that are thrown away
+BYTES_PER_SPIN = 10  # of a configuration, as an integer and as numbers, while the data is made
 SIGMAS = 4.0  # within which chains from ordered and from random starts agree
 
 
@@ -137,6 +139,7 @@ def ising(
     lattice = find_lattice(size, periodic)
     temperatures = [float(t) for t in np.atleast_1d(np.asarray(temperature, dtype=np.float64))]
     _check(temperatures, n_samples, values, test_fraction, n_chains)
+    _check_memory(lattice, len(temperatures) * n_samples, n_chains)
     sampler = METHODS[_find_method(method, lattice, coupling)]
     n_test, n_test_chains = round(test_fraction * n_samples), round(test_fraction * n_chains)
     parts = []
@@ -170,6 +173,16 @@ def _check(temperatures: list[float], n_samples: int, values: str, test_fraction
         raise ValueError(f"expected a test_fraction of at least one of {n_chains} chains, not all, got {test_fraction}")
     if not 1 <= round(test_fraction * n_samples) < n_samples:
         raise ValueError(f"expected test_fraction to leave samples on both sides, got {test_fraction} of {n_samples}")
+
+
+def _check_memory(lattice: Lattice, n_samples: int, n_chains: int) -> None:
+    """Raises ``ValueError`` for more configurations or chains than memory holds."""
+    n_sites, n_edges = lattice.n_sites, len(lattice.edges)
+    check_memory(
+        n_samples * n_sites * BYTES_PER_SPIN, f"{n_samples} configurations of {n_sites} spins", "fewer of them"
+    )
+    n_bytes = n_chains * (17 * n_edges + 10 * n_sites)  # the energies of all chains are found together
+    check_memory(n_bytes, f"{n_chains} chains of {n_sites} spins", "a smaller n_chains")
 
 
 def _find_method(method: str, lattice: Lattice, coupling: float) -> str:

@@ -11,10 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from generative.datasets.dataset import Dataset
+from neural.memory import check_memory
 
 Array = np.ndarray
 
 HALF_WIDTH = 1.5
+BYTES_PER_PIXEL = 120  # while the frames are made
 
 
 class PendulumFrames(NamedTuple):
@@ -89,6 +91,8 @@ def pendulum_frames(
 def _check(n_trajectories: int, n_frames: int, size: int, spot: float, noise: float, energy: float) -> None:
     if min(n_trajectories, n_frames) < 1 or size < 2:
         raise ValueError(f"expected trajectories, frames and size >= 2, got {n_trajectories}, {n_frames} and {size}")
+    n_frames *= n_trajectories
+    check_memory(n_frames * size**2 * BYTES_PER_PIXEL, f"{n_frames} frames of {size}^2 pixels", "fewer of them")
     if not (spot > 0 and noise >= 0 and -1 < energy < 1):
         raise ValueError(f"expected spot > 0, noise >= 0 and energy in (-1, 1), got {spot}, {noise} and {energy}")
 

@@ -7,8 +7,12 @@ import numpy as np
 
 from generative.datasets.arrays import from_array
 from generative.datasets.dataset import Dataset
+from neural.memory import check_memory
 
 Array = np.ndarray
+
+BYTES_PER_POINT = 120  # while the data is made
+MOST_MODES = 10**6
 
 
 def moons(n_samples: int = 10_000, noise: float = 0.05, test_fraction: float = 0.2, seed: int = 0) -> Dataset:
@@ -60,6 +64,8 @@ def gaussian_ring(
 ) -> Dataset:
     """Points of a ring of Gaussians, labelled by their mode; ``targets`` holds the density they were drawn from."""
     _check(n_samples, sigma)
+    if not 1 <= n_modes <= MOST_MODES:
+        raise ValueError(f"expected 1 to {MOST_MODES} modes, got {n_modes}")
     target = RingTarget(n_modes, radius, sigma)
     rng = np.random.default_rng(seed)
     mode = rng.integers(0, n_modes, n_samples)
@@ -72,3 +78,4 @@ def gaussian_ring(
 def _check(n_samples: int, noise: float) -> None:
     if n_samples < 2 or not 0 <= noise < np.inf:
         raise ValueError(f"expected n_samples >= 2 and a finite width >= 0, got {n_samples} and {noise}")
+    check_memory(n_samples * BYTES_PER_POINT, f"{n_samples} points", "fewer of them")

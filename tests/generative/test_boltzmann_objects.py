@@ -214,7 +214,7 @@ def test_counts_are_whole_numbers(name, value):
 @pytest.mark.parametrize("name", [*MODELS, "BoltzmannMachine"])
 def test_chains_that_no_memory_holds_are_refused(name):
     model = BoltzmannMachine(6) if name == "BoltzmannMachine" else MODELS[name]()
-    method = {"method": "pcd"} if name == "BoltzmannMachine" else {}
+    method: Any = {"method": "pcd"} if name == "BoltzmannMachine" else {}
     with pytest.raises(ValueError, match=r"GiB of memory, found 2000000000 chains.*n_chains"):
         model.fit(rows(model), n_chains=2_000_000_000, **method)
 

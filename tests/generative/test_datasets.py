@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from generative import datasets
+from generative import BernoulliRBM, datasets
 from generative.datasets import Dataset
 from generative.datasets.dataset import check_configurations
 from montecarlo.lattices import Chain, Graph, Kagome, Square, Triangular
@@ -200,3 +200,32 @@ def test_messages_say_how_to_convert(x, values, message):
 def test_a_split_leaves_rows_on_both_sides(fraction):
     with pytest.raises(ValueError, match="both sides"):
         datasets.from_array(np.zeros((10, 2)), test_fraction=fraction)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: datasets.ising((4, 4), 2.0, 10**12, seed=0),
+        lambda: datasets.ising((4, 4), 2.0, 100, seed=0, n_chains=10**9),
+        lambda: datasets.ising(10**6, 2.0, 100, seed=0),
+        lambda: datasets.moons(10**12),
+        lambda: datasets.gaussian_ring(10**12),
+        lambda: datasets.pendulum_frames(10**9),
+        lambda: BernoulliRBM(10**6, 10**6, seed=0),
+    ],
+)
+def test_what_no_memory_holds_is_refused_before_it_is_made(make):
+    with pytest.raises(ValueError, match=r"expected what fits into .* GiB of memory, found .*: take "):
+        make()
+
+
+def test_rings_have_a_number_of_modes():
+    with pytest.raises(ValueError, match="expected 1 to 1000000 modes, got 0"):
+        datasets.gaussian_ring(10, n_modes=0)
+
+
+@pytest.mark.parametrize("temperature", [1e-300, 1e300])
+def test_spins_at_extreme_temperatures(temperature):
+    data = datasets.ising((4, 4), temperature, 1000, seed=0, values="spins")
+    m = np.abs(data.train.mean(axis=1))
+    assert np.all(m == 1.0) if temperature < 1 else abs(m.mean() - 0.196) < 0.03  # C(16, 8) / 2^16 = 0.196
