@@ -24,17 +24,21 @@ FIELDS = {
 EXPERIMENTS = {each.name: each for each in (variational_ising.EXPERIMENT, ising_autoregressive.EXPERIMENT)}
 
 
+class Killed(BaseException):
+    """What nothing catches, as nothing catches SIGKILL."""
+
+
 class StopAfter(Lines):
     """A display at which the run breaks down after some rows."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, reason: type[BaseException]) -> None:
         super().__init__()
-        self.rows = rows
+        self.rows, self.reason = rows, reason
 
     def advance(self, progress) -> None:
         self.rows -= 1
         if self.rows < 0:
-            raise KeyboardInterrupt
+            raise self.reason
 
 
 @pytest.fixture(scope="module", params=FIELDS)
@@ -49,9 +53,22 @@ def test_a_run_that_was_killed_continues_to_the_same_bits(whole, tmp_path):
     expected = open_result(whole)
     experiment = EXPERIMENTS[expected.experiment]
     path = tmp_path / "stopped.h5"
-    with pytest.raises(KeyboardInterrupt):
-        start(experiment, experiment.settings.model_validate(expected.config), path, StopAfter(3))
+    with pytest.raises(Killed):
+        start(experiment, experiment.settings.model_validate(expected.config), path, StopAfter(3, Killed))
     assert open_result(path).status == "running"
+    resume(path, Lines())
+    assert differences(open_result(path), expected) == []
+
+
+def test_a_step_left_by_ctrl_c_is_repeated_to_the_same_bits(whole, tmp_path):
+    """A long step is left by a ``KeyboardInterrupt``: the result holds what was saved last."""
+    expected = open_result(whole)
+    experiment = EXPERIMENTS[expected.experiment]
+    path = tmp_path / "stopped.h5"
+    settings = experiment.settings.model_validate(expected.config)
+    stopped = start(experiment, settings, path, StopAfter(3, KeyboardInterrupt))
+    assert (stopped.status, open_result(path).status) == ("interrupted", "interrupted")
+    assert 0 < stopped.n_steps < expected.n_steps
     resume(path, Lines())
     assert differences(open_result(path), expected) == []
 
