@@ -14,6 +14,7 @@ from montecarlo.estimates import ENOUGH_DEGREES_OF_FREEDOM, ChainTooShortWarning
 
 Array = NDArray[np.float64]
 LEAST_CHANCE = 1e-3  # what happens less often is no chance
+ROUNDING = 1e-12  # of the mean size of values: those that differ by less are equal
 
 
 def as_chains(values: ArrayLike) -> Array:
@@ -124,33 +125,44 @@ def split_r_hat(values: ArrayLike, rank_normalized: bool = False) -> float:
 
     near 1 when all halves agree; above 1.01 (many short chains: 1.05) they have not mixed. ``rank_normalized``
     takes normal scores of the ranks of the values and of their distances from the median, and returns the larger
-    R-hat of the two, which sees heavy tails and chains that differ in spread only. NaN below 4 steps or for
-    values that are all equal; infinite if every chain stands still at another value.
+    R-hat of the two, which sees heavy tails and chains that differ in spread only; values that differ by rounding
+    share a rank, which would else depend on the way to a configuration. NaN below 4 steps or for values that are all
+    equal; infinite if every chain stands still at another value.
     Source: Vehtari, Gelman, Simpson, Carpenter, Buerkner, Bayesian Analysis 16, 667 (2021), eqs. 1-4, 14.
     """
     halves = _halves(as_chains(values))
     if not rank_normalized or halves.shape[1] < 2:
         return _r_hat(halves)
+    tolerance = ROUNDING * float(np.mean(np.abs(halves), where=np.isfinite(halves)))
     folded = np.abs(halves - np.median(halves))
-    return max(_r_hat(_normal_scores(halves)), _r_hat(_normal_scores(folded)))
+    return max(_r_hat(_normal_scores(halves, tolerance)), _r_hat(_normal_scores(folded, tolerance)))
 
 
-def _normal_scores(values: Array) -> Array:
+def _normal_scores(values: Array, tolerance: float) -> Array:
     """Normal quantiles of the ranks (ties share their average rank), (rank - 3/8) / (N + 1/4)."""
     from scipy.special import ndtri  # costs 0.2 s of start-up, needed only here
 
-    ordered = np.sort(values, axis=None)
-    rank = (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") + 1) / 2
-    return ndtri((rank - 0.375) / (values.size + 0.25))
+    return ndtri((_ranks(values, tolerance) - 0.375) / (values.size + 0.25))
+
+
+def _ranks(values: Array, tolerance: float) -> Array:
+    """1 .. N; neighbours no further apart than the tolerance are ties."""
+    order = np.argsort(values, axis=None)
+    is_next = np.diff(values.ravel()[order]) > tolerance
+    first = np.concatenate([[0], np.flatnonzero(is_next) + 1, [values.size]])
+    ranks = np.empty(values.size)
+    ranks[order] = np.repeat((first[:-1] + first[1:] + 1) / 2, np.diff(first))
+    return ranks.reshape(values.shape)
 
 
 def still_chains(values: Array) -> int:
     """How many chains never change while the others change so often that this is no chance.
 
-    Of chains that change independently m times on average, one in exp(m) does not change at all.
+    A rare value that comes and goes changes a chain twice. Of chains that change independently m times on average,
+    no more than one in exp(m / 2) does not change at all.
     """
     changes = np.count_nonzero(np.diff(values, axis=1), axis=1)
-    expected_by_chance = len(values) * math.exp(-min(float(changes.mean()), 700.0))
+    expected_by_chance = len(values) * math.exp(-min(float(changes.mean()) / 2, 700.0))
     return int(np.count_nonzero(changes == 0)) if expected_by_chance < LEAST_CHANCE else 0
 
 

@@ -39,12 +39,14 @@ def doubts(sums: Accumulator | Moments) -> str:
     """What casts doubt on the estimate of these sums, in a line, or nothing.
 
     Of a number, R-hat of its values, of their ranks and of the ranks of their distances from the median above 1.05
-    (which sees chains that differ in spread only), chains that never move, and few independent samples; of an array,
-    R-hat of more than a hundredth of its elements.
+    (which sees chains that differ in spread only), chains that never move, and few independent samples, or values that
+    are not finite; of an array, R-hat of more than a hundredth of its elements.
     """
     if isinstance(sums, Moments):
         return _doubts_of_array(sums.estimate())
     found = sums.estimate(warn=False)
+    if not np.isfinite(found.mean):
+        return "some values are not finite"
     if not found.error > ROUNDING * abs(found.mean):
         return ""
     r_hat, still = found.r_hat, still_chains(sums.blocks)

@@ -118,7 +118,7 @@ class Safeguard:
         if self.trust < 1:
             after = before + self.trust * (after - before)
         whole = after - before
-        length = float(np.linalg.norm(whole))
+        length = norm(whole)
         if step % EVERY and 0 <= MARGIN * self.slope * length <= largest:
             return psi.with_parameters(after)
         log_psi = np.real(psi.log_psi(x[:CONFIGURATIONS]))
@@ -126,9 +126,10 @@ class Safeguard:
             trial = psi.with_parameters(after)
             change = change_of(log_psi, trial, x[:CONFIGURATIONS])
             if change <= largest:
-                self.slope = change / length if length else -1.0
+                length = norm(whole)
+                self.slope = change / length if 0 < length < math.inf else -1.0
                 return trial
-            whole, length = whole / 2, length / 2
+            whole = whole / 2
             after = before + whole
         tried = f"psi changes beyond all bounds even on {2.0**-HALVINGS:.0e} of the way"
         raise DivergedError(f"step {step}: {tried}; {self.advice}", step)
@@ -188,6 +189,12 @@ class Safeguard:
         self.trust, self.best = saved.number("trust", 1e-300, 1.0), best if saved.flag("known") else None
         self.slope = saved.number("slope", -1.0)
         self.watch.restore(saved.part("watch"))
+
+
+def norm(v: np.ndarray) -> float:
+    """The length of a vector; infinite where it is beyond the largest double."""
+    with np.errstate(over="ignore"):
+        return float(np.linalg.norm(v))
 
 
 def change_of(log_psi: np.ndarray, trial: Any, x: np.ndarray) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import nqs
-from montecarlo import Accumulator, Moments
+from montecarlo import Accumulator, Moments, split_r_hat
 from nqs import spin_observables
 from nqs.exact import FullSummation
 from nqs.measurement import doubts
@@ -27,6 +27,54 @@ def test_independent_values_are_not_in_doubt(n_chains, n_steps):
     assert of(RNG.standard_cauchy((n_chains, n_steps))) == ""
     assert of(RNG.choice([-1.0, 1.0], (n_chains, n_steps))) == ""
     assert doubts(Moments().update([RNG.standard_normal((n_chains, n_steps, 50))])) == ""
+
+
+def markov(generator: np.random.Generator, p: list[float], shape: tuple[int, int], stay: float) -> np.ndarray:
+    """Discrete chains in equilibrium: each step keeps the value with the probability ``stay``, or draws a new one.
+
+    Values carry rounding that depends on the way to them, as local energies do.
+    """
+    drawn = generator.choice(len(p), size=shape, p=p)
+    renewed = generator.random(shape) >= stay
+    renewed[:, 0] = True
+    last = np.maximum.accumulate(np.where(renewed, np.arange(shape[1]), 0), axis=1)
+    values = np.array([-1.16, -3.2, -4.2, -44.4])[np.take_along_axis(drawn, last, axis=1)]
+    return values * (1 + 1e-15 * last)
+
+
+@pytest.mark.parametrize("p", [[0.95, 0.05], [0.998, 0.002], [0.95, 0.035, 0.0149, 0.0001], [0.5, 0.5]])
+@pytest.mark.parametrize(("n_chains", "n_steps", "stay"), [(16, 500, 0.0), (16, 1000, 0.8), (128, 120, 0.0)])
+def test_no_false_alarm_for_discrete_values(p, n_chains, n_steps, stay):
+    """Of 200 well-mixed measurements none is in doubt, as of continuous values with the same correlation."""
+    generator = np.random.default_rng(7)
+    assert [of(markov(generator, p, (n_chains, n_steps), stay)) for _ in range(200)] == [""] * 200
+
+
+@pytest.mark.parametrize("n_chains", [4, 64])
+def test_faults_of_discrete_chains_are_seen(n_chains):
+    """One chain that stands still, and wells of weight 90:10 between which no chain moves, for many seeds."""
+    for seed in range(50):
+        generator = np.random.default_rng(seed)
+        values = markov(generator, [0.9, 0.1], (n_chains, 500), 0.0)
+        still, wells = values.copy(), values.copy()
+        still[0] = values[0, 0]
+        assert f"1 of {n_chains} chains never move" in of(still)
+        wells[: max(1, n_chains // 10)] = markov(generator, [0.1, 0.9], (max(1, n_chains // 10), 500), 0.0)
+        assert "the chains disagree" in of(wells)
+
+
+def test_rounding_makes_no_ranks():
+    """Two values with rounding of their own in each chain have the R-hat of two values."""
+    generator = np.random.default_rng(1)
+    plain = generator.choice([1.0, 2.0], size=(8, 1000), p=[0.95, 0.05])
+    noisy = plain * (1 + 1e-15 * np.arange(8)[:, None])
+    assert split_r_hat(noisy, rank_normalized=True) == split_r_hat(plain, rank_normalized=True) < 1.01
+
+
+def test_values_that_are_not_finite_are_in_doubt():
+    values = RNG.standard_normal((8, 100))
+    values[1, 7] = np.nan
+    assert of(values) == "some values are not finite"
 
 
 def test_wells_that_no_chain_leaves():
@@ -111,4 +159,4 @@ def test_observables_go_by_name():
     with pytest.raises(TypeError, match="expected the observable r to be a function or an operator, got 3"):
         trap().measure(640, {"r": 3})  # type: ignore[dict-item]
     with pytest.raises(TypeError, match="got the class RadialDensity itself"):
-        trap().measure(640, {"r": RadialDensity})
+        trap().measure(640, {"r": RadialDensity})  # type: ignore[dict-item]

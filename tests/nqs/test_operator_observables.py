@@ -241,7 +241,6 @@ def test_global_flips_keep_no_magnetisation_but_zero():
         nqs.VMC(other, nqs.SpinJastrow(other), proposal, SR(0.05))
 
 
-@pytest.mark.filterwarnings("ignore:.*R-hat")  # one configuration has 95 % of the weight
 def test_the_open_chain_of_five_in_its_sector():
     psi = nqs.SpinRBM(OPEN, 1, dtype=float, seed=2, scale=0.5)
     assert FullSummation(psi).expectation(OPEN) == pytest.approx(-1.27634, abs=5e-6)
