@@ -11,7 +11,7 @@ import numpy as np
 
 from generative.datasets.dataset import ALLOWED, Dataset, check_configurations, find_values
 from generative.datasets.ising import IsingTarget
-from generative.datasets.storage import Source, attribute, number, opened, write
+from generative.datasets.storage import Source, attribute, has_text, number, opened, text, write
 from generative.datasets.two_dimensions import MOST_MODES, RingTarget
 from montecarlo.lattices import Chain, Graph, Honeycomb, Kagome, Lattice, Square, Triangular
 
@@ -74,10 +74,8 @@ def from_hdf5(path: str | os.PathLike[str], train: str = "train", test: str = "t
     """
     path = os.fspath(path)
     with opened(path) as source:
-        values, name = (
-            str(attribute(source.file, "values", "")),
-            str(attribute(source.file, "name", os.path.basename(path))),
-        )
+        values = str(attribute(source.file, "values", ""))
+        name = str(attribute(source.file, "name")) if has_text(source.file, "name") else os.path.basename(path)
         if values and values not in ALLOWED:
             raise ValueError(f"expected an attribute 'values' among {', '.join(ALLOWED)}, found {values!r}")
     rows = [Rows(path, part, values) for part in (train, test)]
@@ -108,7 +106,7 @@ def save(data: Dataset, path: str | os.PathLike[str]) -> None:
     import h5py
 
     with h5py.File(path, "x", libver=("v110", "latest")) as file:
-        file.attrs.update({"name": data.name, "values": data.values})
+        file.attrs.update({"name": text(data.name), "values": text(data.values)})
         for part, rows in (("train", data.train), ("test", data.test)):
             write(file, part, np.asarray(rows).reshape(len(rows), *data.shape))
         for part, labels in (("train_labels", data.train_labels), ("test_labels", data.test_labels)):
@@ -120,11 +118,11 @@ def save(data: Dataset, path: str | os.PathLike[str]) -> None:
 
 def _write_target(group: Any, target: IsingTarget | RingTarget) -> None:
     if isinstance(target, RingTarget):
-        group.attrs.update({"kind": "ring", **target._asdict()})
+        group.attrs.update({"kind": text("ring"), **target._asdict()})
         return
-    group.attrs.update({"kind": "ising", "temperature": target.temperature, "coupling": target.coupling})
+    group.attrs.update({"kind": text("ising"), "temperature": target.temperature, "coupling": target.coupling})
     lattice, own = target.lattice, group.create_group("lattice")
-    own.attrs["name"] = lattice.name
+    own.attrs["name"] = text(lattice.name)
     if isinstance(lattice, Graph):
         write(own, "edges", lattice.edges)
         write(own, "symmetries", lattice.translations)

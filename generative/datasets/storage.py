@@ -18,6 +18,7 @@ from generative.datasets.dataset import KINDS
 Array = np.ndarray
 
 CHUNK_BYTES = 2**16  # of data that a checksum belongs to
+MOST_BYTES = 2**20  # of an attribute
 MALFORMED = (OSError, RuntimeError, KeyError, TypeError, AttributeError, OverflowError, MemoryError, UnicodeError)
 
 
@@ -100,16 +101,35 @@ def _checked(dataset: Any, path: str) -> Any:
 
 
 def attribute(node: Any, name: str, default: Any = None) -> Any:
-    """A number or a text among the attributes; ``default``, if given, where there is none."""
+    """A number or a text of fixed length among the attributes; ``default``, if given, where there is none.
+
+    Texts of variable length lie elsewhere in the file, behind pointers that no checksum protects: HDF5 may follow a
+    damaged one for ever.
+    """
     if name not in node.attrs and default is not None:
         return default
-    value = node.attrs[name]
-    value = value.decode() if isinstance(value, bytes) else value
-    if np.shape(value) != () or not isinstance(value, str | int | float | np.number | np.bool_):
+    own = node.attrs.get_id(name)
+    if own.shape != () or own.dtype.kind not in KINDS + "S" or own.get_storage_size() > MOST_BYTES:
+        found = f"{own.dtype} of shape {own.shape}" if own.dtype.kind != "O" else "one of variable length"
         raise ValueError(
-            f"expected a number or a text as attribute {name!r} of {node.name}, found {type(value).__name__}"
+            f"expected a number or a text of fixed length (numpy.bytes_) as attribute {name!r} of {node.name}, "
+            f"found {found}"
         )
-    return value
+    value = node.attrs[name]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def has_text(node: Any, name: str) -> bool:
+    """Whether an attribute is a text of fixed length."""
+    return name in node.attrs and node.attrs.get_id(name).dtype.kind == "S"
+
+
+def text(value: str) -> Array:
+    """A text of fixed length."""
+    import h5py
+
+    encoded = value.encode()
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", max(1, len(encoded))))
 
 
 def number(node: Any, name: str) -> float:

@@ -78,11 +78,11 @@ def a_group(file: Any) -> None:
 
 
 def false_values(file: Any) -> None:
-    file.attrs["values"] = "spins"
+    file.attrs["values"] = np.bytes_("spins")
 
 
 def unknown_values(file: Any) -> None:
-    file.attrs["values"] = "trits"
+    file.attrs["values"] = np.bytes_("trits")
 
 
 def values_of_arrays(file: Any) -> None:
@@ -124,7 +124,7 @@ SPOILERS = {
     a_group: "expected numbers at 'train'",
     false_values: r"rows of 'train' made of -1 and \+1, found 0 and 1",
     unknown_values: "'values' among bits, spins, unit, real, found 'trits'",
-    values_of_arrays: "a number or a text as attribute 'values'",
+    values_of_arrays: "a number or a text of fixed length .* .values",
     labels_of_other_rows: r"each of 32 rows, found shape \(31,\)",
     a_huge_lattice: "expected a lattice of 9 sites",
     negative_temperature: "temperature > 0",
@@ -146,6 +146,31 @@ def test_a_strangers_file_is_refused_in_one_line(path: Path, spoil: Any) -> None
     assert str(path) in str(caught.value)
 
 
+def test_a_damaged_pointer_to_a_text_is_not_followed(path: Path) -> None:
+    """A heap with an object of a wrong size, in which HDF5 loops for ever: texts in heaps have no checksum."""
+    with h5py.File(path, "r+") as file:
+        file.attrs["values"], file.attrs["name"] = "bits", "of variable length"
+    contents = bytearray(path.read_bytes())
+    heap = contents.rfind(b"GCOL")
+    contents[heap + 24 : heap + 32] = (1000).to_bytes(8, "little")  # the size of the first object
+    path.write_bytes(contents)
+    with pytest.raises(ValueError, match=r"fixed length .* 'values' of /, found one of variable length"):
+        datasets.from_hdf5(path)
+
+
+def test_a_name_of_variable_length_is_that_of_the_file(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file.attrs["name"] = "a name"
+    assert datasets.from_hdf5(path).name == "bits.h5"
+
+
+def test_texts_of_any_length_are_kept(tmp_path: Path) -> None:
+    data = replace(datasets.from_array(ROWS), name="Ising, β = ½")
+    datasets.save(data, tmp_path / "own.h5")
+    assert datasets.from_hdf5(tmp_path / "own.h5").name == data.name
+    assert b"GCOL" not in (tmp_path / "own.h5").read_bytes()
+
+
 def test_a_graph_is_as_large_as_a_row(tmp_path: Path) -> None:
     data = replace(datasets.from_array(np.ones((8, 4))), targets=(datasets.IsingTarget(CYCLE, 1.0),))
     datasets.save(data, tmp_path / "cycle.h5")
@@ -160,7 +185,7 @@ def test_many_names_of_one_array_are_read_once(path: Path) -> None:
     """2000 targets that share one lattice of a hundred kilobytes."""
     with h5py.File(path, "r+") as file:
         lattice: Any = file["targets/0/lattice"]
-        lattice.attrs["name"], lattice.attrs["n_sites"] = "Graph", 9
+        lattice.attrs["name"], lattice.attrs["n_sites"] = np.bytes_("Graph"), 9
         lattice["edges"], lattice["symmetries"] = [[0, 1]], np.tile(np.arange(9), (2000, 1))
         for k in range(1, 2000):
             file[f"targets/{k}"] = file["targets/0"]

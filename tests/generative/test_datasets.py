@@ -162,7 +162,7 @@ def test_the_exact_density_of_points_is_kept(tmp_path):
 def test_an_unknown_target_is_named(tmp_path):
     datasets.save(datasets.gaussian_ring(100), tmp_path / "ring.h5")
     with h5py.File(tmp_path / "ring.h5", "r+") as file:
-        file["targets/0"].attrs["kind"] = "disc"
+        file["targets/0"].attrs["kind"] = np.bytes_("disc")
     with pytest.raises(ValueError, match="ising or ring in /targets/0, found 'disc'"):
         datasets.from_hdf5(tmp_path / "ring.h5")
 

@@ -29,43 +29,59 @@ from runs.reading import open_result
 from runs.seal import sealed
 
 SECONDS, BYTES = 10, 2**30  # that a trial may take
+STARTING = 120  # seconds for a new process, imports and the first trial
 GOOD = {"fine", "refused"}
 Trial = Callable[[int, Path], str]
 
 
 def outcomes(trial: Trial, numbers: range, share: int = 250) -> collections.Counter[str]:
-    """How often each outcome occurred, and ``seconds`` and ``MiB`` at most."""
+    """How often each outcome occurred; a process makes ``share`` trials, and another one goes on where it did not."""
     found: collections.Counter[str] = collections.Counter()
-    context = multiprocessing.get_context("spawn")
     for start in range(numbers.start, numbers.stop, share):
         part = range(start, min(start + share, numbers.stop))
+        while part:
+            done = _of_a_child(trial, part)
+            found.update(done)
+            part = part[len(done) :]
+    return found
+
+
+def _of_a_child(trial: Trial, numbers: range) -> list[str]:
+    """Outcomes up to the last number, or to the one that the process did not survive."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as directory:
         receive, send = context.Pipe(False)
-        child = context.Process(target=_child, args=(trial, part, send))
+        child = context.Process(target=_child, args=(trial, numbers, Path(directory), send))
         child.start()
         send.close()
-        found += collections.Counter(_received(receive, len(part)))
+        found = list(_received(receive, numbers))
+        child.kill()
         child.join()
     return found
 
 
-def _received(pipe: Any, n: int) -> Iterator[str]:
-    for done in range(n):
+def _received(pipe: Any, numbers: range) -> Iterator[str]:
+    patience = STARTING
+    for number in numbers:
         try:
+            if not pipe.poll(patience):
+                yield f"hang: {number}, where no alarm is heard"
+                return
             yield pipe.recv()
-        except EOFError:  # the process died
-            yield from ["crash"] + ["not tried"] * (n - done - 1)
+        except EOFError:
+            yield f"crash: {number}"
             return
+        patience = 2 * SECONDS
 
 
-def _child(trial: Trial, numbers: range, pipe: Any) -> None:
+def _child(trial: Trial, numbers: range, directory: Path, pipe: Any) -> None:
     """All trials of one process, whose memory above that of the start is limited."""
     signal.signal(signal.SIGALRM, _too_long)
-    with tempfile.TemporaryDirectory() as directory:
-        _judged(trial, numbers.start, Path(directory))  # everything is imported now
-        limit = _address_space() + BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        for number in numbers:
-            pipe.send(_judged(trial, number, Path(directory)))
+    _judged(trial, numbers.start, directory)  # everything is imported now
+    limit = _address_space() + BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for number in numbers:
+        pipe.send(_judged(trial, number, directory))
 
 
 def _address_space() -> int:
@@ -79,11 +95,11 @@ def _judged(trial: Trial, number: int, directory: Path) -> str:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             return trial(number, directory)
     except TimeoutError:
-        return "hang"
+        return f"hang: {number}"
     except MemoryError:
-        return "memory"
+        return f"memory: {number}"
     except BaseException as error:
-        return f"traceback: {type(error).__name__}: {error}"[:200]
+        return f"traceback: {number}: {type(error).__name__}: {error}"[:200]
     finally:
         signal.alarm(0)
 
