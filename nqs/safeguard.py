@@ -74,6 +74,17 @@ class Record(NamedTuple):
             return f"the energy fell from {best.median:.6g} to {self.median:.6g}"
         return ""
 
+    def outside(self, bounds: tuple[float, float], deviation: float) -> str:
+        """Why no state has this energy; empty where one may. Between bounds, sigma is at most half their distance.
+
+        Samples that are not in equilibrium can have any mean, as where few of them have found a peak of psi.
+        """
+        low, high = bounds
+        noise = ERRORS * min((high - low) / 2, FALL * deviation) / math.sqrt(self.n_eff)
+        if low - noise <= self.energy <= high + noise:
+            return ""
+        return f"the energy {self.energy:.6g} is outside {low:.6g} to {high:.6g}, where those of all states are"
+
 
 NOTHING = Record(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
@@ -104,8 +115,8 @@ class Best(NamedTuple):
 class Safeguard:
     """Bounds each step, keeps the best state, and tells good samples from bad ones."""
 
-    def __init__(self, advice: str) -> None:
-        self.advice = advice
+    def __init__(self, advice: str, bounds: tuple[float, float] = (-math.inf, math.inf)) -> None:
+        self.advice, self.bounds = advice, bounds
         self.trust = 1.0
         self.slope = -1.0  # of the change of log psi with the length of a step; below 0 where it is not known
         self.retreats, self.broken = 0, False  # since the last good samples
@@ -137,7 +148,8 @@ class Safeguard:
     def complaint(self, record: Record) -> str:
         """What is wrong with samples; empty where nothing is, or where the last step is not to blame for it."""
         best = self.best.record if self.best else None
-        broken = record.breakdown(best) or self.watch.complaint(record.energy, record.error)
+        broken = record.breakdown(best) or record.outside(self.bounds, (best or record).deviation)
+        broken = broken or self.watch.complaint(record.energy, record.error)
         self.broken = self.broken or bool(broken)
         return broken or ("" if best is None or self.retreats >= ENOUGH else record.rise(best))
 
@@ -165,7 +177,7 @@ class Safeguard:
 
     def anew(self) -> "Safeguard":
         """One that remembers nothing."""
-        return Safeguard(self.advice)
+        return Safeguard(self.advice, self.bounds)
 
     def state(self, now: Best) -> dict[str, Any]:
         """What it remembers; before there is a best state, ``now`` stands for it, with ``known`` False."""

@@ -124,7 +124,8 @@ class VMC:
         self.optimizer_state = optimizer.init(psi.n_parameters)
         is_natural = isinstance(optimizer, StochasticReconfiguration)
         self._largest_change = TRUST_REGION * optimizer.max_distance if is_natural else LARGEST_CHANGE
-        self._safeguard = Safeguard(f"a smaller learning rate{' or a larger shift' if is_natural else ''} may help")
+        advice = f"a smaller learning rate{' or a larger shift' if is_natural else ''} may help"
+        self._safeguard = Safeguard(advice, system.energy_bounds)
         self.diverged = ""
         self.power = check_power(power, system, n_temperatures)
         self.step = 0

@@ -1,5 +1,6 @@
 """Electrons with Coulomb repulsion in two wells."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +73,11 @@ class DoubleDot(System, _Fields):
     def _is_solved(self) -> bool:
         """Whether the matrix of ``two_electron_double_dot`` is large enough."""
         return self.separation * np.sqrt(self.omega) <= FARTHEST and self.omega >= WEAKEST
+
+    @property
+    def energy_bounds(self) -> tuple[float, float]:
+        """No energy is negative, as V is not."""
+        return 0.0, math.inf
 
     @property
     def exact_energy(self) -> float | None:

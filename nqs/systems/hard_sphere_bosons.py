@@ -1,5 +1,6 @@
 """Bosons that cannot overlap in an elliptical trap: a dilute gas of cold atoms."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +64,11 @@ class HardSphereBosons(System, _Fields):
     @property
     def length(self) -> np.ndarray:
         return np.sqrt(0.5 / self.omega)
+
+    @property
+    def energy_bounds(self) -> tuple[float, float]:
+        """No energy is negative, as V is not."""
+        return 0.0, math.inf
 
     @property
     def exact_energy(self) -> float | None:

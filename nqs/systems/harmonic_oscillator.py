@@ -1,5 +1,6 @@
 """Particles without interaction in a harmonic trap."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -71,6 +72,11 @@ class HarmonicOscillator(System, _Fields):
     @property
     def length(self) -> np.ndarray:
         return np.sqrt(0.5 / self.omega)
+
+    @property
+    def energy_bounds(self) -> tuple[float, float]:
+        """No energy is negative, as V is not."""
+        return 0.0, math.inf
 
     @property
     def exact_energy(self) -> float:

@@ -1,5 +1,6 @@
 """Electrons with Coulomb repulsion in a harmonic trap."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -64,6 +65,11 @@ class QuantumDot(System, _Fields):
     @property
     def extent(self) -> np.ndarray:
         return (classical_radius(self.n_particles, float(self.omega[0]), self.n_dims)) + 4 * self.length
+
+    @property
+    def energy_bounds(self) -> tuple[float, float]:
+        """No energy is negative, as V is not."""
+        return 0.0, math.inf
 
     @property
     def exact_energy(self) -> float | None:

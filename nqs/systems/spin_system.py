@@ -53,8 +53,14 @@ class SpinSystem(Record):
     @property
     def time(self) -> float:
         """The unit of steps in imaginary time: 1 / sum_t |c_t| of the Pauli strings of H, for each site."""
-        total = float(np.hypot(*self.hamiltonian.coefficients).sum())
-        return self.n_sites / total if total else 1.0
+        largest = self.energy_bounds[1]
+        return self.n_sites / largest if largest else 1.0
+
+    @property
+    def energy_bounds(self) -> tuple[float, float]:
+        """Between which every energy lies: -+ sum_t |c_t| of the Pauli strings of H, which have the eigenvalues +-1."""
+        largest = float(np.hypot(*self.hamiltonian.coefficients).sum())
+        return -largest, largest
 
     @property
     def bonds(self) -> np.ndarray:

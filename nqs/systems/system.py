@@ -6,6 +6,7 @@ A system is a NamedTuple of numbers and arrays with the fields ``n_particles`` a
 field ``n_up``, too: particles 0 .. n_up - 1 have the spin up, the others down. Units: hbar = m = e = 1.
 """
 
+import math
 from numbers import Real
 from typing import Any
 
@@ -39,6 +40,11 @@ class System(Record):
     def exact_energy(self) -> float | None:
         """The exact ground-state energy, where one is known."""
         return None
+
+    @property
+    def energy_bounds(self) -> tuple[float, float]:
+        """Between which every energy lies, as far as is known."""
+        return -math.inf, math.inf
 
     @property
     def fermions(self) -> bool:

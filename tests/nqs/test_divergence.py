@@ -1,5 +1,6 @@
 """Steps that would run away are shortened, and where nothing helps the training ends at its best state."""
 
+import math
 import re
 
 import numpy as np
@@ -98,8 +99,40 @@ def test_samples_that_may_be_good(changes):
     assert with_best().complaint(GOOD._replace(**changes)) == ""
 
 
-def with_best() -> Safeguard:
-    guard = Safeguard("less may help")
+PEAK = Record(-6692.0, 5887.0, 1e10, -17.9, 6700.0, 0.3, 300.0)
+
+
+@pytest.mark.parametrize("energy", [-6692.0, 152.0, np.inf])
+def test_an_energy_that_no_state_has(energy):
+    """However large its error: a peak of psi was found by few samples, and local energies around it are huge."""
+    guard = with_best((-81.0, 81.0))
+    assert "is outside -81 to 81" in guard.complaint(PEAK._replace(energy=energy)) or energy == np.inf
+    assert Safeguard("", (-81.0, 81.0)).complaint(PEAK)
+    assert with_best((0.0, math.inf)).complaint(PEAK._replace(energy=-100.0, median=-10.0))
+
+
+def test_noise_about_a_bound_is_no_complaint():
+    """The ground state of two spins is at the bound, -3/4; where sigma is largest, 16 samples may be far beyond it."""
+    at_bound = Record(-0.75, 0.1, 0.3, -0.75, 0.3, 0.5, 16.0)
+    guard = Safeguard("", (-0.75, 0.75))
+    assert guard.complaint(at_bound) == guard.complaint(at_bound._replace(energy=-1.3)) == ""
+    assert guard.complaint(at_bound._replace(energy=-2.0))
+
+
+def test_an_impossible_energy_ends_a_training():
+    """Chains far from equilibrium, beside a peak of psi that they have not found: E_L there is -e^10."""
+    system = nqs.TransverseFieldIsing(nqs.Chain(10), h=1.0)
+    psi = nqs.SpinJastrow(system, dtype=float).with_parameters(np.concatenate([np.full(10, 5.0), np.zeros(45)]))
+    vmc = nqs.VMC(system, psi, nqs.SpinFlip(), SR(0.05), n_samples=64, n_chains=64, threads=1, moves_per_sample=1)
+    vmc._ready = True
+    vmc.chains.x[:] = 1
+    vmc.chains.x[:, 0] = -1
+    with pytest.raises(nqs.DivergedError, match=r"step 0: the energy -[0-9.]+ is outside -20 to 20, where"):
+        next(vmc.steps(1))
+
+
+def with_best(bounds: tuple[float, float] = (-math.inf, math.inf)) -> Safeguard:
+    guard = Safeguard("less may help", bounds)
     guard.accept(0, Best(np.zeros(2), State(0, {}), GOOD))
     return guard
 

@@ -76,6 +76,27 @@ def test_sums_that_vanish_within_rounding():
     assert nqs.PauliSum([(1e-20, "X0"), (1.0, "Z0")]).terms == [(1, "Z0"), (1e-20, "X0")]
 
 
+@pytest.mark.parametrize(
+    "system",
+    [
+        nqs.Heisenberg(nqs.Chain(2)),
+        nqs.Heisenberg(nqs.Square(2, 3), J=-1.3, anisotropy=2.0),
+        nqs.J1J2(nqs.Square(3), J2=0.7, marshall=False),
+        nqs.TransverseFieldIsing(nqs.Chain(5), J=0.7, h=-1.2),
+        nqs.PauliSum([(-2.0, ""), (0.7, "Y0 X1"), (-0.7, "X0 Y1"), (0.3, "Z0 Z1 Z2")]),
+    ],
+)
+def test_every_energy_is_within_the_bounds(system):
+    energies = np.linalg.eigvalsh(matrix(system).toarray())
+    low, high = system.energy_bounds
+    assert low - 1e-12 <= energies[0]
+    assert energies[-1] <= high + 1e-12
+
+
+def test_the_bound_of_two_spins_is_reached():
+    assert nqs.Heisenberg(nqs.Chain(2)).energy_bounds == (-0.75, 0.75)
+
+
 def test_products_of_pauli_matrices():
     assert parse("X0 Y0") == (1j, (), (0,))
     assert parse("Z0 X0") == (-1, (0,), (0,))

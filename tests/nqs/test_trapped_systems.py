@@ -46,6 +46,13 @@ def test_the_potential_is_the_trap_and_the_interaction(name):
     assert interaction(system, x) == pytest.approx(sum(pairs), rel=1e-14)
 
 
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_no_potential_is_below_the_bound(name):
+    system, _ = SYSTEMS[name]
+    x = system.first_configurations(100, np.random.default_rng(1)) * np.geomspace(1e-3, 1e3, 100)[:, None, None]
+    assert all(potential(system, each) >= system.energy_bounds[0] for each in x)
+
+
 def test_the_wells_of_a_double_dot():
     """omega^2 / 2 (r^2 - R |x| + R^2 / 4), which vanishes at both wells."""
     dot = nqs.DoubleDot(1, separation=3.0, omega=0.7)
