@@ -66,6 +66,13 @@ class System(Record):
         """Half the size of a box that holds the cloud, for densities on a grid; shape (n_dims,)."""
         return 5 * self.length
 
+    def own_state(self, factory: Any, kinds: tuple[str, ...], values: list[Any]) -> Any:
+        """The wave function that ``nqs.log_psi`` made of a function, for these particles."""
+        from nqs.wavefunctions.own_particles import OwnState, register
+
+        cls = factory.class_for(OwnState, kinds, ("n_particles", "n_dims"), register)
+        return cls._make((*values, self.n_particles, self.n_dims))
+
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Normally distributed particles of the size of the cloud, shape (n, n_particles, n_dims)."""
         return generator.standard_normal((n, self.n_particles, self.n_dims)) * self.length

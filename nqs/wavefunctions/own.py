@@ -1,0 +1,146 @@
+"""A wave function of one's own: log psi as a plain function, everything else by differentiation.
+
+    @nqs.log_psi
+    def mine(x, alpha, beta):                      # x: (n_particles, n_dims)
+        value = 0.0
+        for i in range(len(x)):
+            value -= alpha * x[i, 0] ** 2 + beta * x[i, 0] ** 4
+        return value
+
+    psi = mine(system, alpha=0.5, beta=0.1)        # floats and float arrays are the parameters, whole numbers constants
+
+The function is compiled and evaluated anew for every move; ``neural.jit.differentiation`` lists what it may use. Its
+gradient and Laplacian come from jets of coordinates, log-derivatives from jets or from a tape of the operations,
+whichever is cheaper, all of them correct to rounding.
+"""
+
+import inspect
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from neural.jit import kernel
+from neural.jit.differentiation import differentiable, jets, recorded
+
+LANES = 4  # coordinates, or parameters, whose derivatives one call gives
+
+
+class LogPsi:
+    """What ``log_psi`` makes of a function: called with a system and parameters, it returns a wave function."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.names = _parameter_names(function)
+        self.__name__, self.__qualname__ = function.__name__, function.__qualname__
+        self.__module__, self.__doc__ = function.__module__, function.__doc__
+        self._classes: dict[Any, type] = {}
+
+    def __call__(self, system: Any, **parameters: Any) -> Any:
+        """The wave function of the system that begins with these parameters.
+
+        Raises ``TypeError`` for missing or unknown parameters, ``ValueError`` for values that are not finite.
+        """
+        values = _values(self, parameters)
+        kinds = tuple(_kind(parameters[name]) for name in self.names)
+        return system.own_state(self, kinds, values)
+
+    def class_for(self, base: type, kinds: tuple[str, ...], others: Sequence[str], register: Any) -> type:
+        """The class of the wave functions of this function with parameters of such kinds, made when first asked for."""
+        if (base, kinds) not in self._classes:
+            fields = namedtuple(f"{self.__name__}_fields", [*self.names, *others])  # type: ignore[misc]
+            names = {"__slots__": (), "__module__": self.__module__, "__doc__": self.__doc__, "made_by": (self, kinds)}
+            cls = type(self.__name__, (base, fields), names)
+            register(cls, evaluators(self, kinds))
+            self._classes[base, kinds] = cls
+        return self._classes[base, kinds]
+
+    def __reduce__(self) -> str:
+        return self.__qualname__
+
+    def __repr__(self) -> str:
+        return f"<log psi {self.__name__}({', '.join(('x', *self.names))})>"
+
+
+def log_psi(function: Callable[..., Any]) -> LogPsi:
+    """Make a family of wave functions from a function (x, parameters...) that returns log |psi(x)|."""
+    return LogPsi(function)
+
+
+class Evaluators:
+    """The function with its parameters taken from a wave function psi, on the three kinds of numbers.
+
+    evaluate : (psi, x), where the coordinates may be jets
+    by_parameters : (psi, x, first), parameter k having the derivative 1 in the lane first + k
+    on_tape : (psi, x, tape), parameter k being the entry k + 1
+    """
+
+    def __init__(self, evaluate: Any, by_parameters: Any, on_tape: Any) -> None:
+        self.evaluate, self.by_parameters, self.on_tape = evaluate, by_parameters, on_tape
+
+
+def evaluators(factory: LogPsi, kinds: tuple[str, ...]) -> Evaluators:
+    """Compiled when first called; written out, since compiled code cannot take apart a list of arguments."""
+    names = {"f": differentiable(factory.function), "jets": jets, "recorded": recorded, "LANES": LANES}
+    plain, by_jets, on_tape = [], [], []
+    place = "0"
+    for name, kind in zip(factory.names, kinds):
+        element = "[0]" if kind == "number" else ""
+        plain.append(f"psi.{name}{element}")
+        if kind == "constant":
+            by_jets.append(f"psi.{name}")
+            on_tape.append(f"psi.{name}")
+            continue
+        by_jets.append(f"jets(psi.{name}, first + {place}, LANES, 1){element}")
+        on_tape.append(f"recorded(psi.{name}, 1 + {place}, tape){element}")
+        place += f" + psi.{name}.size"
+    made = [
+        _function("evaluate(psi, x)", plain, names),
+        _function("by_parameters(psi, x, first)", by_jets, names),
+        _function("on_tape(psi, x, tape)", on_tape, names),
+    ]
+    return Evaluators(*map(kernel, made))
+
+
+def _function(head: str, arguments: Sequence[str], names: dict[str, Any]) -> Any:
+    space = {"__name__": __name__, **names}
+    exec(f"def {head}:\n    return f({', '.join(['x', *arguments])})", space)
+    return space[head.partition("(")[0]]
+
+
+def _parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    parameters = list(inspect.signature(function).parameters.values())
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD,)
+    if not parameters or any(each.kind not in plain for each in parameters):
+        raise TypeError(
+            f"expected {function.__name__}(x, parameter, ...), the configuration first and then the parameters by name, "
+            f"found {function.__name__}{inspect.signature(function)}"
+        )
+    return tuple(each.name for each in parameters[1:])
+
+
+def _kind(value: Any) -> str:
+    """"constant" for whole numbers and arrays of them, "number" for floats, "array" for float arrays."""
+    if np.issubdtype(np.asarray(value).dtype, np.integer) or isinstance(value, bool):
+        return "constant"
+    return "array" if np.ndim(value) else "number"
+
+
+def _values(factory: LogPsi, parameters: dict[str, Any]) -> list[Any]:
+    missing = [name for name in factory.names if name not in parameters]
+    unknown = [name for name in parameters if name not in factory.names]
+    if missing or unknown:
+        found = ", ".join(parameters) or "none"
+        expected = ", ".join(factory.names) or "none"
+        raise TypeError(f"expected the parameters {expected} of {factory.__name__}, found {found}")
+    return [_leaf(name, parameters[name]) for name in factory.names]
+
+
+def _leaf(name: str, value: Any) -> Any:
+    array = np.array(value)
+    if array.dtype.kind not in "bif" or not np.isfinite(array).all():
+        raise ValueError(f"expected {name} to be a finite number or an array of them, found {value!r}")
+    if array.dtype.kind in "bi":
+        return array if array.ndim else array.item()
+    return np.atleast_1d(np.ascontiguousarray(array, dtype=np.float64))
