@@ -113,6 +113,14 @@ class SpinSystem(Record):
         """The same operator as a sum of Pauli strings."""
         raise NotImplementedError
 
+    def own_state(self, factory: Any, kinds: tuple[str, ...], values: list[Any]) -> Any:
+        """The wave function that ``nqs.log_psi`` made of a function, for these spins."""
+        from nqs.wavefunctions.own_spins import OwnComplexState, OwnSpinState, register
+
+        pair = factory.returns_pair(np.ones(self.shape, dtype=np.int8), kinds, values)
+        cls = factory.class_for(OwnComplexState if pair else OwnSpinState, kinds, ("n_sites",), register)
+        return cls._make((*values, self.n_sites))
+
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Random spins, shape (n, n_sites), of the magnetisation of the ground state where that is known."""
         return self.space.first_configurations(n, generator)

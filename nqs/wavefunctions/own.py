@@ -17,14 +17,16 @@ whichever is cheaper, all of them correct to rounding.
 import inspect
 from collections import namedtuple
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from neural.jit import kernel
-from neural.jit.differentiation import differentiable, jets, recorded
+from neural.jit import copy, kernel
+from neural.jit.differentiation import adjoints, differentiable, entry_of, jets, new_tape, recorded, slope, start
 
 LANES = 4  # coordinates, or parameters, whose derivatives one call gives
+TAPE_FROM = 48  # parameters, from which a tape is cheaper than jets
+SHORTEST_TAPE = 1000  # entries
 
 
 class LogPsi:
@@ -52,9 +54,14 @@ class LogPsi:
             fields = namedtuple(f"{self.__name__}_fields", [*self.names, *others])  # type: ignore[misc]
             names = {"__slots__": (), "__module__": self.__module__, "__doc__": self.__doc__, "made_by": (self, kinds)}
             cls = type(self.__name__, (base, fields), names)
-            register(cls, evaluators(self, kinds))
+            register(cls, self, kinds)
             self._classes[base, kinds] = cls
         return self._classes[base, kinds]
+
+    def returns_pair(self, x: np.ndarray, kinds: tuple[str, ...], values: list[Any]) -> bool:
+        """Whether the function returns (log |psi|, phase) instead of a number: found by calling it once."""
+        arguments = (value[0] if kind == "number" else value for kind, value in zip(kinds, values))
+        return isinstance(self.function(x, *arguments), tuple)
 
     def __reduce__(self) -> str:
         return self.__qualname__
@@ -80,8 +87,11 @@ class Evaluators:
         self.evaluate, self.by_parameters, self.on_tape = evaluate, by_parameters, on_tape
 
 
-def evaluators(factory: LogPsi, kinds: tuple[str, ...]) -> Evaluators:
-    """Compiled when first called; written out, since compiled code cannot take apart a list of arguments."""
+def evaluators(factory: LogPsi, kinds: tuple[str, ...], part: int | None = None) -> Evaluators:
+    """Compiled when first called; written out, since compiled code cannot take apart a list of arguments.
+
+    ``part`` is 0 or 1 of a function that returns a pair.
+    """
     names = {"f": differentiable(factory.function), "jets": jets, "recorded": recorded, "LANES": LANES}
     plain, by_jets, on_tape = [], [], []
     place = "0"
@@ -95,18 +105,66 @@ def evaluators(factory: LogPsi, kinds: tuple[str, ...]) -> Evaluators:
         by_jets.append(f"jets(psi.{name}, first + {place}, LANES, 1){element}")
         on_tape.append(f"recorded(psi.{name}, 1 + {place}, tape){element}")
         place += f" + psi.{name}.size"
-    made = [
-        _function("evaluate(psi, x)", plain, names),
-        _function("by_parameters(psi, x, first)", by_jets, names),
-        _function("on_tape(psi, x, tape)", on_tape, names),
-    ]
-    return Evaluators(*map(kernel, made))
+    element = "" if part is None else f"[{part}]"
+    heads = ("evaluate(psi, x)", "by_parameters(psi, x, first)", "on_tape(psi, x, tape)")
+    made = zip(heads, (plain, by_jets, on_tape))
+    return Evaluators(*(kernel(_function(head, arguments, element, names)) for head, arguments in made))
 
 
-def _function(head: str, arguments: Sequence[str], names: dict[str, Any]) -> Any:
+def _function(head: str, arguments: Sequence[str], element: str, names: dict[str, Any]) -> Any:
     space = {"__name__": __name__, **names}
-    exec(f"def {head}:\n    return f({', '.join(['x', *arguments])})", space)
+    exec(f"def {head}:\n    return f({', '.join(['x', *arguments])}){element}", space)
     return space[head.partition("(")[0]]
+
+
+class Tape(NamedTuple):
+    """Room for the operations of one evaluation."""
+
+    entries: np.ndarray
+    partials: np.ndarray  # the same memory, as float64
+    adjoints: np.ndarray
+
+
+def make_tape(f: Evaluators, psi: Any, x: np.ndarray) -> Tape:
+    """A tape with twice the room that the configuration x takes; none where jets are cheaper."""
+    n_entries = 1
+    if psi.n_parameters >= TAPE_FROM:
+        trial = new_tape(1)
+        _record(f)(psi, x, trial, psi.n_parameters)
+        n_entries = SHORTEST_TAPE + 2 * int(trial[0, 0])
+    entries = new_tape(n_entries)
+    return Tape(entries, entries.view(np.float64), np.empty(n_entries))
+
+
+def _record(f: Evaluators) -> Any:
+    on_tape = f.on_tape
+
+    @kernel
+    def record(psi, x, tape, n_parameters):
+        start(tape, n_parameters)
+        return entry_of(on_tape(psi, x, tape))
+
+    return record
+
+
+def derivative_writer(f: Evaluators) -> Any:
+    """A kernel that writes d f / d parameters of the configuration x to a row, from a tape or, without room, by jets."""
+    by_parameters, record = f.by_parameters, _record(f)
+
+    @kernel
+    def write(psi, x, tape, row):
+        n = row.size
+        if n >= TAPE_FROM:
+            result = record(psi, x, tape.entries, n)
+            if adjoints(tape.entries, tape.partials, result, n, tape.adjoints):
+                copy(tape.adjoints[1 : n + 1], row)
+                return
+        for first in range(0, n, LANES):
+            jet = by_parameters(psi, x, -first)
+            for k in range(first, min(first + LANES, n)):
+                row[k] = slope(jet, k - first)
+
+    return write
 
 
 def _parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:

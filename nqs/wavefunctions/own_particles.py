@@ -6,8 +6,8 @@ import numpy as np
 
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import copy, kernel
-from neural.jit.differentiation import adjoints, curvature, entry_of, jets, new_tape, slope, start, value
-from nqs.wavefunctions.own import LANES, Evaluators
+from neural.jit.differentiation import curvature, jets, slope, value
+from nqs.wavefunctions.own import LANES, LogPsi, Tape, derivative_writer, evaluators, make_tape
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
@@ -18,10 +18,6 @@ from nqs.wavefunctions.wavefunction import (
     row_size,
     write_row,
 )
-
-TAPE_FROM = 48  # parameters, from which a tape is cheaper than jets
-SHORTEST_TAPE = 1000  # entries
-
 
 class OwnState(WaveFunction):
     """Base class of the wave functions that ``nqs.log_psi`` makes for particles."""
@@ -47,29 +43,20 @@ class OwnState(WaveFunction):
 class _Work(NamedTuple):
     values: np.ndarray  # log |psi| now and as proposed
     proposed: np.ndarray  # the proposed configuration
-    tape: np.ndarray
-    partials: np.ndarray  # the tape, as float64
-    adjoints: np.ndarray
+    tape: Tape
 
 
-def register(cls: type, f: Evaluators) -> None:
+def register(cls: type, factory: LogPsi, kinds: tuple[str, ...]) -> None:
     """Register what the sampler asks for, for the class of a function."""
-    evaluate, by_parameters, on_tape = f.evaluate, f.by_parameters, f.on_tape
+    f = evaluators(factory, kinds)
+    evaluate = f.evaluate
 
-    @kernel
-    def count_entries(psi, x, tape, n_parameters):
-        start(tape, n_parameters)
-        on_tape(psi, x, tape)
+    write = derivative_writer(f)
 
     @workspace.register(cls)
     def workspace_of_own(psi):
-        n_entries = 1
-        if psi.n_parameters >= TAPE_FROM:
-            tape = new_tape(1)
-            count_entries(psi, np.random.default_rng(0).standard_normal(psi.shape), tape, psi.n_parameters)
-            n_entries = SHORTEST_TAPE + 2 * int(tape[0, 0])
-        tape = new_tape(n_entries)
-        return _Work(np.empty(2), np.empty(psi.shape), tape, tape.view(np.float64), np.empty(n_entries))
+        x = np.random.default_rng(0).standard_normal(psi.shape)
+        return _Work(np.empty(2), np.empty(psi.shape), make_tape(f, psi, x))
 
     @refresh.register(cls)
     def refresh_own(psi, work, x):
@@ -121,13 +108,4 @@ def register(cls: type, f: Evaluators) -> None:
 
     @write_row.register(cls)
     def write_row_of_own(psi, work, x, row):
-        if row.size >= TAPE_FROM:
-            start(work.tape, row.size)
-            result = on_tape(psi, x, work.tape)
-            if adjoints(work.tape, work.partials, entry_of(result), row.size, work.adjoints):
-                copy(work.adjoints[1 : row.size + 1], row)
-                return
-        for first in range(0, row.size, LANES):
-            jet = by_parameters(psi, x, -first)
-            for k in range(first, min(first + LANES, row.size)):
-                row[k] = slope(jet, k - first)
+        write(psi, x, work.tape, row)
