@@ -115,11 +115,10 @@ class SpinSystem(Record):
 
     def own_state(self, factory: Any, kinds: tuple[str, ...], values: list[Any]) -> Any:
         """The wave function that ``nqs.log_psi`` made of a function, for these spins."""
-        from nqs.wavefunctions.own_spins import OwnComplexState, OwnSpinState, register
+        from nqs.wavefunctions.own_spins import OwnComplexState, OwnSpinState
 
         pair = factory.returns_pair(np.ones(self.shape, dtype=np.int8), kinds, values)
-        cls = factory.class_for(OwnComplexState if pair else OwnSpinState, kinds, ("n_sites",), register)
-        return cls._make((*values, self.n_sites))
+        return factory.class_for(OwnComplexState if pair else OwnSpinState, kinds)._make((*values, self.n_sites))
 
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Random spins, shape (n, n_sites), of the magnetisation of the ground state where that is known."""

@@ -68,10 +68,9 @@ class System(Record):
 
     def own_state(self, factory: Any, kinds: tuple[str, ...], values: list[Any]) -> Any:
         """The wave function that ``nqs.log_psi`` made of a function, for these particles."""
-        from nqs.wavefunctions.own_particles import OwnState, register
+        from nqs.wavefunctions.own_particles import OwnState
 
-        cls = factory.class_for(OwnState, kinds, ("n_particles", "n_dims"), register)
-        return cls._make((*values, self.n_particles, self.n_dims))
+        return factory.class_for(OwnState, kinds)._make((*values, self.n_particles, self.n_dims))
 
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Normally distributed particles of the size of the cloud, shape (n, n_particles, n_dims)."""

@@ -14,8 +14,6 @@ gradient and Laplacian come from jets of coordinates, log-derivatives from jets 
 whichever is cheaper, all of them correct to rounding.
 """
 
-import inspect
-from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,55 +21,36 @@ import numpy as np
 
 from neural.jit import copy, kernel
 from neural.jit.differentiation import adjoints, differentiable, entry_of, jets, new_tape, recorded, slope, start
+from nqs.own import OwnFunction
 
 LANES = 4  # coordinates, or parameters, whose derivatives one call gives
 TAPE_FROM = 48  # parameters, from which a tape is cheaper than jets
 SHORTEST_TAPE = 1000  # entries
 
 
-class LogPsi:
+class LogPsi(OwnFunction):
     """What ``log_psi`` makes of a function: called with a system and parameters, it returns a wave function."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-        self.names = _parameter_names(function)
-        self.__name__, self.__qualname__ = function.__name__, function.__qualname__
-        self.__module__, self.__doc__ = function.__module__, function.__doc__
-        self._classes: dict[Any, type] = {}
+    what = "log psi"
 
     def __call__(self, system: Any, **parameters: Any) -> Any:
         """The wave function of the system that begins with these parameters.
 
         Raises ``TypeError`` for missing or unknown parameters, ``ValueError`` for values that are not finite.
         """
-        values = _values(self, parameters)
-        kinds = tuple(_kind(parameters[name]) for name in self.names)
-        return system.own_state(self, kinds, values)
-
-    def class_for(self, base: type, kinds: tuple[str, ...], others: Sequence[str], register: Any) -> type:
-        """The class of the wave functions of this function with parameters of such kinds, made when first asked for."""
-        if (base, kinds) not in self._classes:
-            fields = namedtuple(f"{self.__name__}_fields", [*self.names, *others])  # type: ignore[misc]
-            names = {"__slots__": (), "__module__": self.__module__, "__doc__": self.__doc__, "made_by": (self, kinds)}
-            cls = type(self.__name__, (base, fields), names)
-            register(cls, self, kinds)
-            self._classes[base, kinds] = cls
-        return self._classes[base, kinds]
+        return system.own_state(self, self.kinds(parameters), self.values(parameters))
 
     def returns_pair(self, x: np.ndarray, kinds: tuple[str, ...], values: list[Any]) -> bool:
         """Whether the function returns (log |psi|, phase) instead of a number: found by calling it once."""
         arguments = (value[0] if kind == "number" else value for kind, value in zip(kinds, values))
         return isinstance(self.function(x, *arguments), tuple)
 
-    def __reduce__(self) -> str:
-        return self.__qualname__
-
-    def __repr__(self) -> str:
-        return f"<log psi {self.__name__}({', '.join(('x', *self.names))})>"
-
 
 def log_psi(function: Callable[..., Any]) -> LogPsi:
-    """Make a family of wave functions from a function (x, parameters...) that returns log |psi(x)|."""
+    """Make a family of wave functions from a function (x, parameters...) that returns log |psi(x)|.
+
+    For spins it may return the pair (log |psi|, phase).
+    """
     return LogPsi(function)
 
 
@@ -165,40 +144,3 @@ def derivative_writer(f: Evaluators) -> Any:
                 row[k] = slope(jet, k - first)
 
     return write
-
-
-def _parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
-    parameters = list(inspect.signature(function).parameters.values())
-    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD,)
-    if not parameters or any(each.kind not in plain for each in parameters):
-        raise TypeError(
-            f"expected {function.__name__}(x, parameter, ...), the configuration first and then the parameters by name, "
-            f"found {function.__name__}{inspect.signature(function)}"
-        )
-    return tuple(each.name for each in parameters[1:])
-
-
-def _kind(value: Any) -> str:
-    """"constant" for whole numbers and arrays of them, "number" for floats, "array" for float arrays."""
-    if np.issubdtype(np.asarray(value).dtype, np.integer) or isinstance(value, bool):
-        return "constant"
-    return "array" if np.ndim(value) else "number"
-
-
-def _values(factory: LogPsi, parameters: dict[str, Any]) -> list[Any]:
-    missing = [name for name in factory.names if name not in parameters]
-    unknown = [name for name in parameters if name not in factory.names]
-    if missing or unknown:
-        found = ", ".join(parameters) or "none"
-        expected = ", ".join(factory.names) or "none"
-        raise TypeError(f"expected the parameters {expected} of {factory.__name__}, found {found}")
-    return [_leaf(name, parameters[name]) for name in factory.names]
-
-
-def _leaf(name: str, value: Any) -> Any:
-    array = np.array(value)
-    if array.dtype.kind not in "bif" or not np.isfinite(array).all():
-        raise ValueError(f"expected {name} to be a finite number or an array of them, found {value!r}")
-    if array.dtype.kind in "bi":
-        return array if array.ndim else array.item()
-    return np.atleast_1d(np.ascontiguousarray(array, dtype=np.float64))

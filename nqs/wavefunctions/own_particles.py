@@ -7,6 +7,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import copy, kernel
 from neural.jit.differentiation import curvature, jets, slope, value
+from nqs.own import Own
 from nqs.wavefunctions.own import LANES, LogPsi, Tape, derivative_writer, evaluators, make_tape
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
@@ -19,11 +20,16 @@ from nqs.wavefunctions.wavefunction import (
     write_row,
 )
 
-class OwnState(WaveFunction):
+
+class OwnState(Own, WaveFunction):
     """Base class of the wave functions that ``nqs.log_psi`` makes for particles."""
 
     __slots__ = ()
-    made_by: Any
+    own_fields = ("n_particles", "n_dims")
+
+    @staticmethod
+    def register_own(cls: Any) -> None:
+        register(cls, cls.own_function, cls.own_kinds)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -9,17 +9,23 @@ from neural.jit import copy, kernel
 from neural.jit.differentiation import value
 from nqs.complex_derivatives import RealParameters
 from nqs.log_derivatives import Dense
+from nqs.own import Own
 from nqs.spins import multiply_flip_ratios, ratio
 from nqs.wavefunctions.own import LogPsi, Tape, derivative_writer, evaluators, make_tape
 from nqs.wavefunctions.spin_state import SpinState
 from nqs.wavefunctions.wavefunction import jacobian, log_psi, log_ratio, row_size, write_row
 
 
-class OwnSpinState(SpinState):
+class OwnSpinState(Own, SpinState):
     """Base class of the wave functions that ``nqs.log_psi`` makes for spins."""
 
     __slots__ = ()
+    own_fields = ("n_sites",)
     is_complex = False
+
+    @staticmethod
+    def register_own(cls: Any) -> None:
+        register(cls, cls.own_function, cls.own_kinds)
 
     @property
     def shape(self) -> tuple[int]:
