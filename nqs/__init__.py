@@ -21,6 +21,7 @@ from nqs.systems import (
     SignProblemWarning,
     TransverseFieldIsing,
 )
+from nqs.systems.trap import Trap, potential
 from nqs.training import default_optimizer
 from nqs.vmc import VMC
 from nqs.wavefunctions import (
@@ -43,6 +44,7 @@ from nqs.wavefunctions import (
     WaveFunction,
     default_wavefunction,
 )
+from nqs.wavefunctions.own import log_psi
 
 __all__ = [
     "J1J2",
@@ -89,9 +91,12 @@ __all__ = [
     "SymmetricRBM",
     "TimeEvolution",
     "TransverseFieldIsing",
+    "Trap",
     "Triangular",
     "VMCWarning",
     "WaveFunction",
     "default_optimizer",
     "default_wavefunction",
+    "log_psi",
+    "potential",
 ]

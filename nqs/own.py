@@ -1,8 +1,8 @@
 """Classes made of a user's function: what wave functions and potentials of one's own share.
 
-The function takes a configuration and then its parameters by name: floats, arrays of them, or whole numbers, which are
-constants. Each function makes one class for each world and kinds of its parameters, named as the function. Copies of the
-objects in other processes find the class by the name of the function in its module.
+The function takes a configuration and then its parameters by name: floats, arrays of them, or whole numbers, which
+are constants. Each function makes one class for each world and kinds of its parameters, named as the function. Copies
+of the objects in other processes find the class by the name of the function in its module.
 """
 
 import inspect
@@ -34,7 +34,7 @@ class OwnFunction:
             fields = namedtuple(f"{self.__name__}_fields", [*self.names, *base.own_fields])  # type: ignore[misc]
             names = {"__slots__": (), "__module__": self.__module__, "__doc__": self.__doc__}
             cls: Any = type(self.__name__, (base, fields), {**names, "own_function": self, "own_kinds": kinds})
-            base.register_own(cls)
+            cls.register_own()
             self._classes[base, kinds] = cls
         return self._classes[base, kinds]
 
@@ -87,8 +87,8 @@ def _parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters or any(each.kind is not each.POSITIONAL_OR_KEYWORD for each in parameters):
         raise TypeError(
-            f"expected {function.__name__}(x, parameter, ...), the configuration first and then the parameters by name, "
-            f"found {function.__name__}{inspect.signature(function)}"
+            f"expected {function.__name__}(x, parameter, ...), the configuration first and then the parameters by "
+            f"name, found {function.__name__}{inspect.signature(function)}"
         )
     return tuple(each.name for each in parameters[1:])
 

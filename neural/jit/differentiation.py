@@ -12,16 +12,18 @@ The same function runs on three kinds of numbers:
 floats
     are what it is for.
 
-``jets(array, first, lanes, order)`` and ``recorded(array, first, tape)`` stand for an array of such numbers. A function
-that is differentiated may use + - * / and ** of numbers, comparisons, ``abs``, ``min`` and ``max`` of two, the functions
-of RULES from ``math`` or ``numpy``, elements and rows of its arrays, ``len``, ``.shape``, ``.size``, loops, branches, and
-other functions of this kind. A branch is followed as the values say; its edge has no derivative.
+``jets(array, first, lanes, order)`` and ``recorded(array, first, tape)`` stand for an array of such numbers. A
+function that is differentiated may use + - * / and ** of numbers, comparisons, ``abs``, ``min`` and ``max`` of two,
+the functions of RULES from ``math`` or ``numpy``, elements and rows of its arrays, ``len``, ``.shape``, ``.size``,
+loops, branches, and other functions of this kind. A branch is followed as the values say; its edge has no derivative.
 
 Source: A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed. (SIAM 2008), chapters 3, 4 and 13.
 """
 
+import functools
 import math
 import operator
+import types as python
 from collections.abc import Callable
 from typing import Any
 
@@ -85,10 +87,10 @@ def start(tape, n_inputs):
 
 @kernel
 def adjoints(tape, partials, result, n_inputs, out):
-    """Write the derivatives of the entry ``result`` for the inputs to out[1 : n_inputs + 1], and tell whether it did.
+    """Write the derivatives of the entry ``result`` for the inputs to out[1 : n_inputs + 1]; tell whether it did.
 
-    ``partials`` is the memory of the tape as float64; ``out`` is as long as the tape. A tape that was too short counts in
-    tape[0, 0] how many entries it should have had.
+    ``partials`` is the memory of the tape as float64; ``out`` is as long as the tape. A tape that was too short
+    counts in tape[0, 0] how many entries it should have had.
     """
     n = tape[0, 0]
     if n > tape.shape[0]:
@@ -260,10 +262,34 @@ def _plain(function: Any, rule: Rule) -> Any:
 
 
 def differentiable(function: Callable[..., Any]) -> Any:
-    """The function compiled, or without the compiler as one that takes numbers with derivatives."""
+    """The function compiled, or without the compiler as one that takes numbers with derivatives.
+
+    Plain functions that it calls, from its module or a cell, are compiled, too.
+    """
     if COMPILED:
-        return kernel(function)
+        return with_helpers(function)
     return lifted(function, {each: _plain(each, rule) for each, rule in RULES.items()})
+
+
+def with_helpers(function: Callable[..., Any]) -> Any:
+    """The function as a kernel, in which the plain functions that it names can be called as they are."""
+    _accept_helpers(function, set())
+    return kernel(function)
+
+
+def _accept_helpers(function: python.FunctionType, seen: set[Any]) -> None:
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    named = [function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__]
+    for helper in (each for each in [*named, *cells] if isinstance(each, python.FunctionType)):
+        if helper not in seen and helper not in RULES and helper is not function:
+            seen.add(helper)
+            _accept_helpers(helper, seen)
+            _accept(helper)
+
+
+@functools.cache
+def _accept(helper: python.FunctionType) -> None:
+    _implement(helper)(lambda *args: helper)
 
 
 def _is_number(kind: Any) -> bool:

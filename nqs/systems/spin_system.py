@@ -117,8 +117,10 @@ class SpinSystem(Record):
         """The wave function that ``nqs.log_psi`` made of a function, for these spins."""
         from nqs.wavefunctions.own_spins import OwnComplexState, OwnSpinState
 
+        space = check_spins(self)
         pair = factory.returns_pair(np.ones(self.shape, dtype=np.int8), kinds, values)
-        return factory.class_for(OwnComplexState if pair else OwnSpinState, kinds)._make((*values, self.n_sites))
+        cls = factory.class_for(OwnComplexState if pair else OwnSpinState, kinds)
+        return cls._make((*values, self.n_sites, space.sector))
 
     def first_configurations(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Random spins, shape (n, n_sites), of the magnetisation of the ground state where that is known."""

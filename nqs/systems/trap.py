@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from neural.jit import kernel
+from neural.jit.differentiation import with_helpers
 from nqs.own import Own, OwnFunction
 from nqs.systems.system import (
     SPINLESS,
@@ -51,11 +51,11 @@ class OwnTrap(Own, System):
     own_fields = ("n_particles", "n_dims", "omega", "n_up")
     omega: np.ndarray
 
-    @staticmethod
-    def register_own(cls: Any) -> None:
+    @classmethod
+    def register_own(cls) -> None:
         names = cls.own_function.names
         source = f"def total(system, x):\n    return f({', '.join(['x', *(f'system.{name}' for name in names)])})"
-        space = {"__name__": __name__, "f": kernel(cls.own_function.function)}
+        space = {"__name__": __name__, "f": with_helpers(cls.own_function.function)}
         exec(source, space)  # compiled code cannot take apart a list of arguments
         external_potential.register(cls)(space["total"])
 
@@ -98,11 +98,8 @@ def Trap(
     if statistics not in STATISTICS:
         raise ValueError(f"expected statistics to be one of {', '.join(STATISTICS)}, got {statistics!r}")
     spins = SPINLESS if statistics == "boson" else check_n_up(n_up, n_particles)
+    values = potential.values(parameters)
     kinds = potential.kinds(parameters)
-    values = [v[0] if kind == "number" else v for kind, v in zip(kinds, potential.values(parameters))]
-    fields = (*map(_constant, values), n_particles, n_dims, one_for_each_axis("omega", omega, n_dims), spins)
+    constants = (float(value[0]) if kind == "number" else value for kind, value in zip(kinds, values))
+    fields = (*constants, n_particles, n_dims, one_for_each_axis("omega", omega, n_dims), spins)
     return potential.class_for(OwnTrap, kinds)._make(fields)
-
-
-def _constant(value: Any) -> Any:
-    return float(value) if isinstance(value, np.floating) else value

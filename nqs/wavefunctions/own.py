@@ -38,7 +38,8 @@ class LogPsi(OwnFunction):
 
         Raises ``TypeError`` for missing or unknown parameters, ``ValueError`` for values that are not finite.
         """
-        return system.own_state(self, self.kinds(parameters), self.values(parameters))
+        values = self.values(parameters)
+        return system.own_state(self, self.kinds(parameters), values)
 
     def returns_pair(self, x: np.ndarray, kinds: tuple[str, ...], values: list[Any]) -> bool:
         """Whether the function returns (log |psi|, phase) instead of a number: found by calling it once."""
@@ -66,7 +67,7 @@ class Evaluators:
         self.evaluate, self.by_parameters, self.on_tape = evaluate, by_parameters, on_tape
 
 
-def evaluators(factory: LogPsi, kinds: tuple[str, ...], part: int | None = None) -> Evaluators:
+def evaluators(factory: OwnFunction, kinds: tuple[str, ...], part: int | None = None) -> Evaluators:
     """Compiled when first called; written out, since compiled code cannot take apart a list of arguments.
 
     ``part`` is 0 or 1 of a function that returns a pair.
@@ -127,7 +128,7 @@ def _record(f: Evaluators) -> Any:
 
 
 def derivative_writer(f: Evaluators) -> Any:
-    """A kernel that writes d f / d parameters of the configuration x to a row, from a tape or, without room, by jets."""
+    """A kernel that writes d f / d parameters of x to a row, from a tape or, where that has no room, by jets."""
     by_parameters, record = f.by_parameters, _record(f)
 
     @kernel

@@ -7,7 +7,7 @@ import numpy as np
 from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import copy, kernel
 from neural.jit.differentiation import curvature, jets, slope, value
-from nqs.own import Own
+from nqs.own import Own, OwnFunction
 from nqs.wavefunctions.own import LANES, LogPsi, Tape, derivative_writer, evaluators, make_tape
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
@@ -27,8 +27,8 @@ class OwnState(Own, WaveFunction):
     __slots__ = ()
     own_fields = ("n_particles", "n_dims")
 
-    @staticmethod
-    def register_own(cls: Any) -> None:
+    @classmethod
+    def register_own(cls) -> None:
         register(cls, cls.own_function, cls.own_kinds)
 
     @property
@@ -52,12 +52,10 @@ class _Work(NamedTuple):
     tape: Tape
 
 
-def register(cls: type, factory: LogPsi, kinds: tuple[str, ...]) -> None:
+def register(cls: Any, factory: OwnFunction, kinds: tuple[str, ...]) -> None:
     """Register what the sampler asks for, for the class of a function."""
     f = evaluators(factory, kinds)
-    evaluate = f.evaluate
-
-    write = derivative_writer(f)
+    evaluate, write = f.evaluate, derivative_writer(f)
 
     @workspace.register(cls)
     def workspace_of_own(psi):
@@ -72,6 +70,19 @@ def register(cls: type, factory: LogPsi, kinds: tuple[str, ...]) -> None:
     def log_psi_of_own(psi, work, x):
         return work.values[0]
 
+    @row_size.register(cls)
+    def row_size_of_own(psi):
+        return psi.n_parameters
+
+    @write_row.register(cls)
+    def write_row_of_own(psi, work, x, row):
+        write(psi, x, work.tape, row)
+
+    _register_moves(cls, evaluate)
+    _register_gradients(cls, evaluate)
+
+
+def _register_moves(cls: Any, evaluate: Any) -> None:
     @log_ratio.register(cls)
     def log_ratio_of_own(psi, work, x, i, new):
         copy(x, work.proposed)
@@ -83,6 +94,8 @@ def register(cls: type, factory: LogPsi, kinds: tuple[str, ...]) -> None:
     def accept_own(psi, work, x, i, new):
         work.values[0] = work.values[1]
 
+
+def _register_gradients(cls: Any, evaluate: Any) -> None:
     @kernel
     def add_particle_gradient(psi, x, i, out):
         n_dims = x.shape[1]
@@ -107,11 +120,3 @@ def register(cls: type, factory: LogPsi, kinds: tuple[str, ...]) -> None:
                 gradient[k // n_dims, k % n_dims] += slope(jet, k - first)
                 laplacian += curvature(jet, k - first)
         return laplacian
-
-    @row_size.register(cls)
-    def row_size_of_own(psi):
-        return psi.n_parameters
-
-    @write_row.register(cls)
-    def write_row_of_own(psi, work, x, row):
-        write(psi, x, work.tape, row)

@@ -9,6 +9,8 @@ import torch
 
 import nqs
 from neural.activations import NAMES
+from nqs.wavefunctions.own_particles import OwnState
+from tests.nqs.own_functions import TWINS
 
 Parameters = dict[str, torch.Tensor]
 ACTIVATIONS = {"tanh": torch.tanh, "softplus": torch.nn.functional.softplus, "identity": lambda z: z}
@@ -133,6 +135,11 @@ def _(psi, parameters, x):
         return {n.removeprefix(f"{side}."): p for n, p in parameters.items() if n.startswith(f"{side}.")}
 
     return log_psi(psi.left, part("left"), x) + log_psi(psi.right, part("right"), x)
+
+
+@log_psi.register(OwnState)
+def _(psi, parameters, x):
+    return TWINS[psi.own_function](psi, parameters, x)
 
 
 def derivatives(psi, x: np.ndarray) -> tuple[float, np.ndarray, float, np.ndarray]:

@@ -14,6 +14,7 @@ from nqs.energy import local_energies
 from nqs.exact import matrix
 from nqs.exact.diagonalisation import spins_of
 from nqs.wavefunctions.wavefunction import jacobian, log_psi, log_ratio, row_size, write_row
+from tests.nqs import own_functions
 from tests.nqs.convergence import assert_second_order
 
 pytestmark = pytest.mark.interpreted
@@ -22,6 +23,11 @@ RING = nqs.TransverseFieldIsing(nqs.Chain(6), J=1.0, h=0.7, longitudinal=0.3)
 ALL = spins_of(np.arange(2**6), 6)
 MOVES = np.array([[1, 4, 0, 0, 0, 0, 0], [2, 1, 3, 0, 0, 0, 0], [3, 5, 0, 2, 0, 0, 0], [6, 0, 1, 2, 3, 4, 5]])
 MASKS = [0b10000, 0b1010, 0b100101, 0b111111]
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(3).standard_normal(shape)
+
 
 # One line for each wave function and product: its name, how it is made.
 STATES: dict[str, Callable[[], nqs.SpinState]] = {
@@ -33,13 +39,16 @@ STATES: dict[str, Callable[[], nqs.SpinState]] = {
     ),
     "SpinJastrow real": lambda: nqs.SpinJastrow(RING, dtype=float, seed=7, scale=0.3),
     "SpinNeural complex": lambda: nqs.SpinNeural(RING, (5, 4), seed=9, scale=0.8),
+    "own real": lambda: own_functions.ordered(RING, field=0.2, couplings=0.3 * normal(6, 6)),
+    "own complex": lambda: own_functions.turning(RING, weights=0.5 * normal(6), phases=normal(6)),
     "SpinRBM real * SpinJastrow complex": lambda: (
         nqs.SpinRBM(RING, 0.5, dtype=float, seed=4, scale=0.3) * nqs.SpinJastrow(RING, seed=8, scale=0.2)
     ),
 }
-# Symmetric machines run the kernels of SpinRBM, and J1J2 those of Heisenberg: compiled a second time they cost seconds
-# each and show nothing new. As plain Python everything is tried.
-KERNELS = [name for name in STATES if not (COMPILED and name.startswith("SymmetricRBM"))]
+# Symmetric machines run the kernels of SpinRBM, J1J2 those of Heisenberg, and a function that returns a number a part
+# of those of one that returns a pair: compiled a second time they cost seconds each and show nothing new. As plain
+# Python everything is tried.
+KERNELS = [name for name in STATES if not (COMPILED and name.startswith(("SymmetricRBM", "own real")))]
 HAMILTONIANS = [
     RING,
     RING.hamiltonian,

@@ -19,7 +19,7 @@ from nqs.wavefunctions.wavefunction import (
     row_size,
     write_row,
 )
-from tests.nqs import references
+from tests.nqs import own_functions, references
 from tests.nqs.convergence import assert_second_order
 
 pytestmark = pytest.mark.interpreted
@@ -39,6 +39,12 @@ def rbm(system: nqs.HarmonicOscillator | nqs.QuantumDot = TRAP, **options) -> nq
 
 def neural(system: nqs.HarmonicOscillator | nqs.QuantumDot, **options) -> nqs.Neural:
     return nqs.Neural(system, hidden=(5, 4), seed=2, scale=0.5, **options)
+
+
+def own_machine() -> nqs.WaveFunction:
+    normal = np.random.default_rng(5).standard_normal
+    a, b, weights = 0.3 * normal((3, 2)), normal(7), 0.5 * normal((3, 2, 7))
+    return own_functions.machine(TRAP, a=a, b=b, W=weights)
 
 
 def shifted(psi: nqs.WaveFunction) -> nqs.WaveFunction:
@@ -69,6 +75,8 @@ WAVE_FUNCTIONS: dict[str, Callable[[], nqs.WaveFunction]] = {
     "Neural": lambda: neural(TRAP),
     "Neural sorted": lambda: neural(LINE, symmetry="sorted"),
     "Neural pooled": lambda: neural(TRAP, symmetry="pooled", degree=3, activation="softplus"),
+    "own, by jets": lambda: own_functions.pairs(TRAP, alpha=np.array([0.4, 0.7]), beta=0.6, powers=np.array([1, 2, 3])),
+    "own, by a tape": lambda: own_machine(),
     "Gaussian * (GaussianRBM * PadeJastrow)": lambda: nqs.Gaussian(DOT) * (rbm(DOT) * nqs.PadeJastrow(DOT, beta=0.4)),
 }
 
