@@ -8,7 +8,7 @@ from montecarlo.metropolis import accept, refresh, workspace
 from neural.jit import copy, kernel
 from neural.jit.differentiation import curvature, jets, slope, value
 from nqs.own import Own, OwnFunction
-from nqs.wavefunctions.own import LANES, LogPsi, Tape, derivative_writer, evaluators, make_tape
+from nqs.wavefunctions.own import LANES, Tape, derivative_writer, evaluators, make_tape
 from nqs.wavefunctions.wavefunction import (
     WaveFunction,
     drift,
