@@ -14,6 +14,10 @@ class CalogeroSutherlandSettings(TrainingSettings):
     n_particles: int = Field(default=5, ge=1, le=10_000, description="number of particles")
     strength: float = Field(default=2.0, gt=0.5, le=1e6, description="lambda; 1 for free fermions")
     omega: float = Field(default=1.0, ge=1e-12, le=1e12, description="frequency of the trap")
+    n_steps: int = Field(default=600, ge=0, le=1_000_000_000, description="optimizer steps")
+    shift: float = Field(
+        default=1e-5, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric (sr)"
+    )
     wavefunction: Literal["rbm-distances", "sorted-distances", "gaussian-distances"] = Field(
         default="rbm-distances", description="the trial state; gaussian-distances is exact"
     )
