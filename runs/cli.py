@@ -1,6 +1,7 @@
 """The command ``born``."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,9 +20,10 @@ USAGE = """usage: born COMMAND ...
   born report FILE [TEXT]            everything about it, as Markdown
 
 plot and report keep a file that exists unless told --overwrite, and a result always.
-Exit status: 0 done, 1 the run failed, 2 the command, a value or a file cannot be used, 130 stopped by Ctrl-C.
+Exit status: 0 done, 1 the run failed, 2 the command, a value or a file cannot be used, 130 stopped by Ctrl-C,
+75 saved and to be continued, after the SIGTERM of a batch system or the end of a terminal.
 """
-STOPPED = 130
+STOPPED, TO_BE_CONTINUED = 130, 75  # the latter is EX_TEMPFAIL of sysexits.h
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -103,7 +105,9 @@ def _conclude(result: Any, path: Path) -> int:
         print(f"{summary(result)}\n{end} {path}", flush=True)
     except OSError:
         discard_output()
-    return 0 if is_done else STOPPED
+    if is_done:
+        return 0
+    return TO_BE_CONTINUED if result.stopped_by in (signal.SIGTERM, signal.SIGHUP) else STOPPED
 
 
 def _show(words: list[str]) -> int:

@@ -70,7 +70,8 @@ class Result:
     ``trace`` maps names to arrays of shape (n_steps,), ``references`` maps methods to their energies, ``state`` is a
     tree of arrays and numbers or None before the first save. ``notes`` are lines of text that were found, such as
     equations. ``config`` is the configuration in the end, ``changes`` how it came to differ from that of the start.
-    ``doubts`` are what casts doubt on a measurement, by its name.
+    ``doubts`` are what casts doubt on a measurement, by its name. ``stopped_by`` is the signal that a run has just been
+    stopped by, and in no file.
     """
 
     experiment: str
@@ -91,6 +92,7 @@ class Result:
     state: dict[str, Any] | None = None
     changes: list[Change] = field(default_factory=list)
     doubts: dict[str, str] = field(default_factory=dict)
+    stopped_by: int = field(default=0, compare=False)
 
     def __repr__(self) -> str:
         measured = "".join(f", {name} = {each.estimate}" for name, each in self.measurement.items())

@@ -30,7 +30,7 @@ EXPECTED = (ArithmeticError, ValueError, MemoryError)  # their messages are writ
 
 
 def start(experiment: Experiment, settings: Settings, path: Path, display: Display) -> Result:
-    """Run from the beginning. The result has the status "finished" or, after Ctrl-C, "interrupted".
+    """Run from the beginning. The result has the status "finished" or, after a signal to stop, "interrupted".
 
     Raises ``UsageError`` for settings that do not go together or a file that exists, ``RunFailed`` for a run that
     stopped by itself; what was done before is in the file then, with the status "failed", or "diverged".
@@ -39,7 +39,7 @@ def start(experiment: Experiment, settings: Settings, path: Path, display: Displ
     with Interrupts(lock_name(path).unlink) as interrupts, only_writer(path):
         if path.exists():
             _check_overwrite(path, settings.overwrite)
-        run = _make(experiment, settings)
+        run = made(experiment, settings)
         settings = getattr(run, "settings", settings)  # with what was chosen by the system
         config = settings.model_dump(mode="json")
         result = Result(experiment.name, config, settings.seed, exact=dict(run.exact))
@@ -66,7 +66,7 @@ def resume(path: Path, display: Display, changes: Sequence[str] = ()) -> Result:
         changed = differing(stored, settings)
         if result.status == "finished" and not changed:
             return result
-        run = _make(experiment, settings)
+        run = made(experiment, settings)
         _restore(run, result, path)
         if changed:
             result.config = settings.model_dump(mode="json")
@@ -75,7 +75,8 @@ def resume(path: Path, display: Display, changes: Sequence[str] = ()) -> Result:
         return _drive(run, Recorder(path, result, settings.checkpoint), display, interrupts)
 
 
-def _make(experiment: Experiment, settings: Settings) -> Run:
+def made(experiment: Experiment, settings: Settings) -> Run:
+    """A run before its first step. Raises ``ConfigError`` for settings that do not go together or need too much."""
     try:
         with np.errstate(all="ignore"):  # of extreme values, which are judged by what comes out
             return experiment.start(settings)
@@ -126,6 +127,7 @@ def _drive(run: Run, recorder: Recorder, display: Display, interrupts: Interrupt
                 display.advance(progress)
                 if interrupts.received:
                     interrupts.notice()
+                    result.stopped_by = interrupts.received
                     recorder.save("interrupted", run.state())
                     return result
                 if recorder.due():
@@ -135,6 +137,7 @@ def _drive(run: Run, recorder: Recorder, display: Display, interrupts: Interrupt
             recorder.save("finished", run.state())
         except KeyboardInterrupt:  # within a step: what was saved last is a whole state
             interrupts.notice()
+            result.stopped_by = interrupts.received
             recorder.rewind()
             recorder.save("interrupted")
         except RunFailed as error:

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from timing import cases_among  # noqa: E402
+
 ROUNDS = 3
 # name: length or side, alpha, samples
 CASES = {
@@ -119,7 +122,7 @@ def main() -> None:
         name, kind, method, started = sys.argv[2:]
         print(json.dumps(netket_step(name, kind, method, float(started))))
         return
-    chosen = sys.argv[1:] or [f"{name}_{kind}" for name in CASES for kind in ("real", "complex")]
+    chosen = cases_among([f"{name}_{kind}" for name in CASES for kind in ("real", "complex")], sys.argv[1:])
     print(json.dumps({"benchmark": "peers-spins", "rounds": ROUNDS, **{case: compare(case) for case in chosen}}))
 
 

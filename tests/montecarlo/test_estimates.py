@@ -16,6 +16,7 @@ from tests.helpers_coverage import autoregressive
     ("value", "printed"),
     [
         (Estimate(3.000118, 0.000182, 1.9, 1.0012, 4321.0), "3.00012 +- 0.00018 [tau 1.9, R-hat 1.001, n_eff 4300]"),
+        (Estimate(3.0, 0.25, 1.0, 1307623150095000.5, 10.0), "3.00 +- 0.25 [tau 1, R-hat 1.31e+15, n_eff 10]"),
         (Estimate(-3.0, 0.0996), "-3.00 +- 0.10"),
         (Estimate(3.0, 0.0994), "3.000 +- 0.099"),
         (Estimate(12.34, 9.96), "12 +- 10"),

@@ -1,6 +1,6 @@
 """Damaged and hostile files, states and commands by the thousand; what is counted is what went wrong.
 
-Every trial is made from its number alone. Trials run in child processes with a limit of memory, each under an alarm: an
+Every trial is made from its number alone. Trials run in child processes with a limit of memory, each under a timer: an
 outcome is "fine", "refused" (by an error of ours, in one line), or what must not be: "traceback", "hang", "memory",
 "different" (another content than was written, and no word about it) or "lost".
 """
@@ -14,6 +14,7 @@ import resource
 import signal
 import tempfile
 import time
+import typing
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,10 +27,11 @@ from sameness import differences
 
 from runs.errors import BornError
 from runs.reading import open_result
+from runs.runner import made
 from runs.seal import sealed
 
-SECONDS, BYTES = 10, 2**30  # that a trial may take
-STARTING = 120  # seconds for a new process, imports and the first trial
+SECONDS, BYTES = 10, 2**30  # of the processor and of memory, that a trial may take
+WAITING, STARTING = 60, 180  # seconds in which something has to happen; with the imports of a new process
 GOOD = {"fine", "refused"}
 Trial = Callable[[int, Path], str]
 
@@ -65,18 +67,18 @@ def _received(pipe: Any, numbers: range) -> Iterator[str]:
     for number in numbers:
         try:
             if not pipe.poll(patience):
-                yield f"hang: {number}, where no alarm is heard"
+                yield f"hang: {number}, where no timer is heard"
                 return
             yield pipe.recv()
         except EOFError:
             yield f"crash: {number}"
             return
-        patience = 2 * SECONDS
+        patience = WAITING
 
 
 def _child(trial: Trial, numbers: range, directory: Path, pipe: Any) -> None:
     """All trials of one process, whose memory above that of the start is limited."""
-    signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGPROF, _too_long)
     _judged(trial, numbers.start, directory)  # everything is imported now
     limit = _address_space() + BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -90,7 +92,7 @@ def _address_space() -> int:
 
 
 def _judged(trial: Trial, number: int, directory: Path) -> str:
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             return trial(number, directory)
@@ -101,7 +103,7 @@ def _judged(trial: Trial, number: int, directory: Path) -> str:
     except BaseException as error:
         return f"traceback: {number}: {type(error).__name__}: {error}"[:200]
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _too_long(number: int, frame: Any) -> None:
@@ -303,8 +305,26 @@ def data_file(number: int, directory: Path) -> str:
 # Configurations
 
 
+TINY = dict(n_steps=1, n_samples=16, n_chains=8, n_burn_in=1, n_measure=128, n_bins=5, n_particles=2, threads=1)
+TINY |= dict(n_data=1000, n_updates=20, n_epochs=1, batch_size=10, width=4, units=2, n_grid=10, sampler_steps=2)
+TINY |= dict(patience=1, n_times=2, n_vmc_steps=1, alpha=1, length=4, size=4, n_spins=4)
+"""Lengths of runs that end soon, or would if it were not for the other fields."""
+
+
+def tiny_words(experiment: Any) -> list[str]:
+    """Flags that make an experiment small."""
+    known = {name: value for name, value in TINY.items() if name in experiment.settings.model_fields}
+    return [word for name, value in known.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
+def is_small(settings: Any) -> bool:
+    """Whether all lengths are about as in ``TINY``, so that a run cannot take long."""
+    values = [value for name, value in settings if name != "seed"]
+    return all(value <= 1000 for value in values if type(value) is int)
+
+
 def configuration(number: int, directory: Path) -> str:
-    """Fields with values of all kinds: settings, or one message; small ones that go together also start."""
+    """Fields with values of all kinds: settings, or one message; every fourth, if it is small, is also started."""
     from runs.configuration import settings_from
     from runs.experiments import EXPERIMENTS, find
 
@@ -312,7 +332,9 @@ def configuration(number: int, directory: Path) -> str:
     names = [name for name in EXPERIMENTS if name != "random-walk"]
     experiment = find(names[number % len(names)])
     try:
-        settings_from(experiment, random_words(experiment, rng))
+        settings = settings_from(experiment, [*tiny_words(experiment), *random_words(experiment, rng)])
+        if number // len(names) % 4 == 0 and is_small(settings):
+            made(experiment, settings)
     except BornError as error:
         return "refused" if error.status == 2 and len(str(error).splitlines()) < 9 else f"traceback: {error}"
     except SystemExit as end:
@@ -324,14 +346,27 @@ VALUES = (
     "0 1 -1 2 3 0.5 1e300 1e-300 1e12 1000000000 nan inf -inf true few 9999999999999999999999 '' [] {} 1e5 é\x1b[0m"
 )
 
+INTEGERS, NUMBERS = (0, 1, 2, 3, 4, 8, 16, 100), (0, 1e-9, 0.01, 0.1, 0.5, 1, 2, 3, 30, 1e6, -1, -0.3)
+
 
 def random_words(experiment: Any, rng: np.random.Generator) -> list[str]:
-    """Some of the fields of an experiment, each with a value that may or may not suit it."""
-    fields = [name for name in experiment.settings.model_fields if name not in ("out", "config")]
+    """Some of the fields of an experiment; two in three have a value of their type, the others one of any kind."""
+    fields = experiment.settings.model_fields
+    names = [name for name in fields if name not in ("out", "config")]
     words: list[str] = []
-    for name in rng.choice(fields, size=rng.integers(1, 5)):
-        words += [f"--{str(name).replace('_', '-')}", *map(str, rng.choice(VALUES.split(), size=rng.integers(1, 3)))]
+    for name in rng.choice(names, size=rng.integers(1, 5)):
+        values = VALUES.split() if rng.random() < 1 / 3 else _of_type(fields[name].annotation)
+        words += [f"--{str(name).replace('_', '-')}", *map(str, rng.choice(values, size=min(len(values), 1)))]
     return words
+
+
+def _of_type(annotation: Any) -> list[str]:
+    """Values that suit a field, among them extreme ones; none for a switch."""
+    choices = [value for value in typing.get_args(annotation) if isinstance(value, str)]
+    if choices or annotation is bool:
+        return choices
+    is_whole = "int" in str(annotation) and "float" not in str(annotation)
+    return [*map(str, INTEGERS if is_whole else NUMBERS)]
 
 
 # Kills
@@ -373,4 +408,4 @@ def random_command(number: int) -> list[str]:
     rng = np.random.default_rng([26, number])
     names = [name for name in EXPERIMENTS if name != "random-walk"]
     experiment = find(str(rng.choice(names)))
-    return ["run", experiment.name, *random_words(experiment, rng)]
+    return ["run", experiment.name, *tiny_words(experiment), *random_words(experiment, rng)]

@@ -3,7 +3,7 @@
 import fuzz
 import pytest
 
-PARTS = {fuzz.mutated_file: 120, fuzz.hand_made_state: 60, fuzz.data_file: 60, fuzz.configuration: 200}
+PARTS = {fuzz.mutated_file: 120, fuzz.hand_made_state: 60, fuzz.data_file: 60, fuzz.configuration: 120}
 
 
 @pytest.mark.parametrize("trial", PARTS, ids=lambda trial: trial.__name__)

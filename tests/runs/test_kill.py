@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -73,15 +75,18 @@ def test_a_kill_within_a_save_leaves_the_file_of_the_save_before(tmp_path, born)
     assert not temporary_name(path).exists()
 
 
-@pytest.mark.parametrize(("number", "name"), [(signal.SIGINT, "SIGINT"), (signal.SIGTERM, "SIGTERM")])
-def test_a_signal_finishes_the_step_and_saves(number, name, processes, uninterrupted, tmp_path):
+STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 75, signal.SIGHUP: 75}
+
+
+@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
+def test_a_signal_finishes_the_step_and_saves(number, processes, uninterrupted, tmp_path):
     path = tmp_path / "walk.h5"
     process = processes.Process(target=walk.born, args=([*ARGUMENTS, "--pause", "0.02", "--out", str(path)],))
     process.start()
     wait_for(path)
     os.kill(process.pid, number)
     process.join(30)
-    assert process.exitcode == 130
+    assert process.exitcode == STATUSES[number]
     stopped = open_result(path)
     assert stopped.status == "interrupted"
     assert stopped.state is not None
@@ -90,21 +95,33 @@ def test_a_signal_finishes_the_step_and_saves(number, name, processes, uninterru
     assert differences(open_result(path), uninterrupted[0]) == []
 
 
-def test_a_long_step_is_left_within_a_second_and_repeated(processes, uninterrupted, tmp_path):
-    """Ctrl-C in a step that takes a minute: what was saved before is kept, and continues."""
+@pytest.mark.parametrize("number", STATUSES, ids=lambda number: number.name)
+def test_a_long_step_is_left_within_a_second_and_repeated(number, processes, uninterrupted, tmp_path):
+    """A signal in a step that takes a minute: what was saved before is kept, and continues."""
     path = tmp_path / "walk.h5"
     arguments = ["run", "random-walk", "--pause", "60", "--out", str(path)]
     process = processes.Process(target=walk.born, args=(arguments,))
     process.start()
     wait_for(path)
     began = time.perf_counter()
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     process.join(30)
-    assert process.exitcode == 130
+    assert process.exitcode == STATUSES[number]
     assert time.perf_counter() - began < 5
     stopped = open_result(path)
     assert (stopped.status, stopped.n_steps, stopped.state) == ("interrupted", 0, None)
     assert os.listdir(tmp_path) == ["walk.h5"]
+
+
+def test_a_batch_system_that_ends_a_run_reads_how_to_continue(tmp_path):
+    path = tmp_path / "walk.h5"
+    command = [sys.executable, walk.__file__, "run", "random-walk", "--pause", "0.01", "--n-steps", "9000"]
+    process = subprocess.Popen([*command, "--out", str(path)], stdout=subprocess.PIPE, text=True)
+    wait_for(path)
+    process.terminate()
+    text = process.communicate(timeout=30)[0]
+    assert process.returncode == 75
+    assert f"saved; continue with: born resume {path}" in text
 
 
 def test_a_second_signal_ends_the_process_in_the_middle_of_a_kernel(processes, tmp_path):

@@ -1,6 +1,7 @@
 """Damaged files, hand-made states, random configurations and kills, by the thousand: how many did harm."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -8,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 from registry import Row, case
 
@@ -58,18 +60,24 @@ def fuzzed_configurations() -> Iterator[Row]:
 
 
 def _command(number: int) -> str:
-    """A command with random fields, and too little time to compute: it is refused in a few lines, or begins."""
+    """A command with random fields is refused in a few lines, or computes: then it ends, or obeys Ctrl-C."""
     words = fuzz.random_command(number)
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "runs.cli", *words, "--out", f"{directory}/r.h5"]
+        process = subprocess.Popen(command, stdout=PIPE, stderr=STDOUT, text=True, env=_environment())
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=20, env=_environment())
-        except subprocess.TimeoutExpired:
-            return "fine"  # it computes
-    text = done.stdout + done.stderr
-    if "Traceback" in text or done.returncode not in (0, 1, 2):
-        return f"traceback: {' '.join(words)}"
-    return "refused" if done.returncode else "fine"
+            text, expected = process.communicate(timeout=30)[0], (0, 1, 2)
+        except subprocess.TimeoutExpired:  # it computes
+            process.send_signal(signal.SIGINT)
+            expected = (130,)
+            try:
+                text = process.communicate(timeout=fuzz.SECONDS)[0]
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return f"hang: {' '.join(words)}"
+    if "Traceback" in text or process.returncode not in expected:
+        return f"traceback: {process.returncode}: {' '.join(words)}"
+    return "refused" if process.returncode in (1, 2) else "fine"
 
 
 def _environment(**more: str) -> dict[str, str]:
