@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from functools import partial
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any
 
 from registry import Row, case
@@ -25,9 +25,24 @@ GROUND_STATES = {
     "j1j2-square": 1e-3,
     "quantum-dot": 1e-5,
 }
-SECONDS = 180.0  # of one core, twice what they take with warm caches, for compiling and for other machines
+SECONDS = 180.0  # of one core without compiling: twice what is aimed at, for other machines
+ROOM = (
+    2.0  # factor of the limits of errors and of error bars, which differ from machine to machine as from seed to seed
+)
 SEEDS = range(1, 11)
-QUICK = {*GROUND_STATES, "hard-spheres", "gaussian-ring", "moons", "ising-rbm", "quench"} - {"j1j2-square"}
+QUICK = {
+    "calogero-sutherland",
+    "gaussian-ring",
+    "hard-spheres",
+    "harmonic-oscillator",
+    "heisenberg-chain",
+    "heisenberg-square",
+    "ising-rbm",
+    "ising-square",
+    "moons",
+    "quantum-dot",
+    "quench",
+}
 
 
 def _started(name: str, **settings: Any) -> Any:
@@ -35,17 +50,25 @@ def _started(name: str, **settings: Any) -> Any:
     return experiment.start(experiment.settings(threads=1, **settings))
 
 
-def reaches(name: str, limit: float) -> Iterator[Row]:
-    """The relative error is below the limit within three error bars, and an error bar is no larger than the limit."""
-    started, run = time.process_time(), _started(name)
-    for _ in (*run.training(), *run.measuring()):
+def _finished(name: str, **settings: Any) -> Any:
+    """The run after its training and its measurement."""
+    run = _started(name, **settings)
+    for _ in chain(run.training(), run.measuring()):
         pass
+    return run
+
+
+def reaches(name: str, limit: float) -> Iterator[Row]:
+    """The relative error is below the limit within three error bars; an error bar is no larger, with room for both."""
+    _finished(name, n_steps=1, n_measure=1)  # compiles
+    started = time.process_time()
+    run = _finished(name)
     seconds = time.process_time() - started
     energy, exact = run.measurements()["energy"].estimate, run.exact["energy"]
     error, bar = energy.mean / exact - 1, energy.error / abs(exact)
     error *= math.copysign(1.0, exact)
-    yield Row("relative error", error, bar, limit, limit=3, below=True)
-    yield Row("relative error bar", bar, 0, limit, limit=0, below=True)
+    yield Row("relative error", error, bar, ROOM * limit, limit=3, below=True)
+    yield Row("relative error bar", bar, 0, ROOM * limit, limit=0, below=True)
     yield Row("exact, below + 4 errors", exact, energy.error, energy.mean, limit=4, below=True)
     yield Row("seconds of one core", seconds, 0, SECONDS, limit=0, below=True)
 
