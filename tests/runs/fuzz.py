@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import multiprocessing
+import os
 import resource
 import signal
 import tempfile
@@ -229,11 +230,18 @@ def hand_made_state(number: int, directory: Path) -> str:
     return _continued(path, np.random.default_rng([21, number]))
 
 
-def state_of_an_experiment(number: int, directory: Path) -> str:
-    """The same with an interrupted run of one of the experiments."""
-    names = ("quantum-dot", "ising-chain", "heisenberg-square", "ising-rbm", "moons", "variational-ising", "quench")
+INTERRUPTED = ("quantum-dot", "ising-chain", "heisenberg-square", "ising-rbm", "moons", "variational-ising", "quench")
+
+
+def interrupted(name: str, directory: Path) -> Path:
+    """The file of an interrupted run of an experiment."""
     with zipfile.ZipFile(Path(__file__).parent / "data/experiments-v1.zip") as archive:
-        path = Path(archive.extract(f"{names[number % len(names)]}.h5", directory))
+        return Path(archive.extract(f"{name}.h5", directory))
+
+
+def state_of_an_experiment(number: int, directory: Path) -> str:
+    """The same with an interrupted run of one of the experiments, whose kernels are best compiled before."""
+    path = interrupted(INTERRUPTED[number % len(INTERRUPTED)], directory)
     return _continued(path, np.random.default_rng([25, number]))
 
 
@@ -371,30 +379,84 @@ def _of_type(annotation: Any) -> list[str]:
 
 # Kills
 
+MOMENTS = ("fsync", "replace", "replaced")  # contents are written; a moment before the new name, and after it
 
-def killed(number: int, directory: Path, line: list[str], seconds: float, command: list[str], expected: Any) -> str:
-    """SIGKILL at a random moment of a run, perhaps again while it is continued; the end has the same bits."""
-    import subprocess
 
-    rng, path = np.random.default_rng([24, number]), directory / f"{number}.h5"
-    run = [*line, "--out", str(path)]
+def killed(number: int, path: Path, line: list[str], seconds: float, expected: Any, method: str) -> str:
+    """SIGKILL in a run, and up to twice while it is continued; the end has the same bits.
+
+    Every other kill comes within a save, the first or a later one, the others at any time of the ``seconds`` of a run.
+    Processes start by the ``method`` of multiprocessing.
+    """
+    rng, log = np.random.default_rng([24, number]), path.with_suffix(".log")
     for _ in range(rng.integers(1, 4)):
-        process = subprocess.Popen([*command, *run], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(rng.uniform(0, seconds))
+        moment = str(rng.choice(MOMENTS)) if rng.random() < 0.5 else ""
+        process = _begun(_words(line, path), log, method, moment, int(rng.choice([1, 2, 5, 12])))
+        process.join(None if moment else rng.uniform(0, seconds))
         process.kill()
-        process.wait()
-        run = ["resume", str(path)] if path.exists() else [*line, "--out", str(path)]
-        with contextlib.suppress(FileNotFoundError):
-            path.stat()
-            open_result(path)
+        process.join()
+        try:
+            assert not path.exists() or open_result(path).status in ("running", "finished")
+        except BornError as error:
+            return f"lost: {error}"
+    process = _begun(_words(line, path), log, method)
+    process.join(SECONDS + 4 * seconds)
+    if process.is_alive():
+        process.kill()
+        return f"hang: {number}"
+    if process.exitcode or "Traceback" in log.read_text():
+        return f"lost: {log.read_text()[-200:]}"
+    return f"different: {number}" if differences(open_result(path), expected) else "fine"
+
+
+def _words(line: list[str], path: Path) -> list[str]:
+    return ["resume", str(path)] if path.exists() else [*line, "--out", str(path)]
+
+
+def whole(path: Path, line: list[str], method: str) -> tuple[float, Any]:
+    """The seconds that a run takes in a process of its own, and its result."""
     began = time.perf_counter()
-    done = subprocess.run([*command, *run], capture_output=True, text=True)
-    if done.returncode or "Traceback" in done.stderr:
-        return f"lost: {done.stderr[-200:]}"
-    if time.perf_counter() - began > SECONDS + 4 * seconds:
-        return "hang"
-    return "different" if differences(open_result(path), expected) else "fine"
+    process = _begun(_words(line, path), path.with_suffix(".log"), method)
+    process.join()
+    return time.perf_counter() - began, open_result(path)
+
+
+def _begun(words: list[str], log: Path, method: str, moment: str = "", n: int = 0) -> Any:
+    context: Any = multiprocessing.get_context(method)
+    if method == "forkserver":  # processes start in milliseconds from a server that has imported everything
+        context.set_forkserver_preload(["fuzz", "walk", "runs.cli", "runs.runner", "runs.configuration", "runs.report"])
+    process = context.Process(target=_born, args=(words, log, moment, n))
+    process.start()
+    return process
+
+
+def _born(words: list[str], log: Path, moment: str, n: int) -> None:
+    """The command, which ends itself at a ``moment`` of its n-th save."""
+    import walk
+
+    with open(log, "wb") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    if moment:
+        name = moment.removesuffix("d")
+        setattr(os, name, _deadly(getattr(os, name), 2 * n - 1 if name == "fsync" else n, moment != name))
+    walk.born(words)
+
+
+def _deadly(call: Callable[..., Any], n: int, after: bool) -> Callable[..., Any]:
+    """A function that kills its process at the n-th call, before it does anything or after it did."""
+    numbers = iter(range(1, 2**31))
+
+    def called(*arguments: Any) -> Any:
+        number = next(numbers)
+        if number == n and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        found = call(*arguments)
+        if number == n:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    return called
 
 
 def summary_of(found: collections.Counter[str]) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 import typing
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,18 @@ class StopAt(Display):
         self.count += 1
         if self.count in self.records:
             os.kill(os.getpid(), signal.SIGINT)
+
+
+class StopSoon(Display):
+    """Sends Ctrl-C a second after the training began."""
+
+    def phase(self, name):
+        self.timer = threading.Timer(1.0, self.stop)
+        self.timer.start()
+
+    def stop(self):
+        self.sent = time.perf_counter()
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def start(name, path, display, **settings):
@@ -151,6 +165,18 @@ def test_units_of_observables():
     found = [ATOMIC.of(name, 3) for name in names]
     assert found == ["hartree", "bohr^2", "bohr", "bohr^-2", "bohr^-3", "bohr^-3"]
     assert {NATURAL.of(name, 3) for name in names} == {"hbar = m = 1"}
+
+
+def test_a_long_burn_in_is_left_at_once_and_can_be_begun_anew(tmp_path):
+    """Hours of sweeps before the first step, in compiled kernels."""
+    start("quantum-dot", tmp_path / "warm.h5", Display(), threads=1)
+    display, path = StopSoon(), tmp_path / "dot.h5"
+    result = start("quantum-dot", path, display, threads=1, n_burn_in=10_000_000)
+    assert time.perf_counter() - display.sent < 5
+    assert (result.status, result.n_steps, result.stopped_by) == ("interrupted", 0, signal.SIGINT)
+    again = runner.resume(path, display)
+    assert time.perf_counter() - display.sent < 5
+    assert (again.status, open_result(path).config["n_burn_in"]) == ("interrupted", 10_000_000)
 
 
 def test_every_sampler_and_optimizer_is_what_its_name_says():

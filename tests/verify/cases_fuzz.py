@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +16,10 @@ RUNS = Path(__file__).parents[1] / "runs"
 sys.path.insert(0, str(RUNS))
 import fuzz  # noqa: E402
 
-from runs.reading import open_result  # noqa: E402
-
-WALK = [sys.executable, str(RUNS / "walk.py")]
-WALKS = ["run", "random-walk", "--n-steps=8", "--n-measure=4", "--pause=0.01", "--checkpoint=0"]
-DOT = ["run", "quantum-dot", "--n-steps=20", "--n-measure=100000", "--n-samples=1024", "--n-burn-in=50"]
+ROOT = str(RUNS.parents[1])
+BORN = [sys.executable, "-m", "runs.cli"]
+WALK = ["run", "random-walk", "--n-steps=8", "--n-measure=4", "--pause=0.001", "--checkpoint=0"]
+DOT = ["run", "quantum-dot", "--n-steps=20", "--n-measure=20000", "--n-samples=512", "--n-burn-in=20"]
 DOT += ["--checkpoint=0"]
 
 
@@ -43,6 +41,10 @@ def fuzzed_results() -> Iterator[Row]:
 def fuzzed_states() -> Iterator[Row]:
     """Saved states with other shapes, types, values and names, from which a run is continued."""
     yield from rows("states of the walk", fuzz.outcomes(fuzz.hand_made_state, range(250)))
+    with tempfile.TemporaryDirectory() as name:
+        for experiment in fuzz.INTERRUPTED:  # so that all kernels are compiled
+            command = [*BORN, "resume", fuzz.interrupted(experiment, Path(name))]
+            subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": ROOT})
     yield from rows("states of experiments", fuzz.outcomes(fuzz.state_of_an_experiment, range(250)))
 
 
@@ -63,7 +65,7 @@ def _command(number: int) -> str:
     """A command with random fields is refused in a few lines, or computes: then it ends, or obeys Ctrl-C."""
     words = fuzz.random_command(number)
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "runs.cli", *words, "--out", f"{directory}/r.h5"]
+        command = [*BORN, *words, "--out", f"{directory}/r.h5"]
         process = subprocess.Popen(command, stdout=PIPE, stderr=STDOUT, text=True, env=_environment())
         try:
             text, expected = process.communicate(timeout=30)[0], (0, 1, 2)
@@ -81,29 +83,26 @@ def _command(number: int) -> str:
 
 
 def _environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(RUNS.parents[1]), "NUMBA_DISABLE_JIT": "1", **more}
+    return {**os.environ, "PYTHONPATH": ROOT, "NUMBA_DISABLE_JIT": "1", **more}
 
 
 @case
 def fuzzed_kills() -> Iterator[Row]:
-    """500 runs killed at random moments, up to three times: in the first save, while compiling, while continued."""
-    born = [sys.executable, "-m", "runs.cli"]
-    os.environ["PYTHONPATH"] = str(RUNS.parents[1])
+    """500 runs killed up to three times: in the first save, before and after a rename, while compiling or continued."""
+    os.environ["PYTHONPATH"] = f"{ROOT}:{RUNS}"
     with tempfile.TemporaryDirectory() as name:
-        yield from rows("kills of the walk", _kills(Path(name), range(420), WALKS, WALK, cold=False))
-        yield from rows("kills of a dot", _kills(Path(name), range(420, 490), DOT, born, cold=False))
-        yield from rows("kills while compiling", _kills(Path(name), range(490, 500), DOT, born, cold=True))
+        yield from rows("kills of the walk", _kills(Path(name), range(420), WALK, "forkserver"))
+        yield from rows("kills of a dot", _kills(Path(name), range(420, 490), DOT, "forkserver"))
+        yield from rows("kills while compiling", _kills(Path(name), range(490, 500), DOT, "spawn"))
 
 
-def _kills(directory: Path, numbers: range, line: list[str], command: list[str], cold: bool) -> Counter[str]:
-    """Each number is a run that is killed at random moments within the time that a whole one takes."""
-    seconds, outcomes = 0.0, Counter[str]()
+def _kills(directory: Path, numbers: range, line: list[str], method: str) -> Counter[str]:
+    """Each number is a run that is killed within the time that a whole one takes; new processes have empty caches."""
+    cold, outcomes = method == "spawn", Counter[str]()
     for attempt in range(1 if cold else 2):  # of which the first may compile
-        os.environ |= {"BORN_CACHE_DIR": f"{directory}/cache-{attempt}"} if cold else {}
-        whole, began = directory / f"whole-{numbers.start}-{attempt}.h5", time.perf_counter()
-        subprocess.run([*command, *line, "--out", str(whole)], check=True, capture_output=True)
-        seconds, expected = time.perf_counter() - began, open_result(whole)
+        os.environ |= {"BORN_CACHE_DIR": f"{directory}/cache"} if cold else {}
+        seconds, expected = fuzz.whole(directory / f"whole-{numbers.start}-{attempt}.h5", line, method)
     for number in numbers:
         os.environ |= {"BORN_CACHE_DIR": f"{directory}/cache-{number}"} if cold else {}
-        outcomes[fuzz.killed(number, directory, line, seconds, command, expected)] += 1
+        outcomes[fuzz.killed(number, directory / f"{number}.h5", line, seconds, expected, method)] += 1
     return outcomes
