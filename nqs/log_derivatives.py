@@ -174,7 +174,7 @@ class Outer:
 
 
 class Blocks:
-    """Jacobians side by side, for parameters that follow one another."""
+    """Jacobians side by side, for parameters that follow one another; its metric is that of real parameters."""
 
     def __init__(self, blocks: tuple[Jacobian, ...]) -> None:
         self.blocks = blocks
@@ -191,7 +191,8 @@ class Blocks:
         return sum((block.matvec(part) for block, part in parts), np.zeros(self.shape[0]))
 
     def rmatvec(self, u: np.ndarray) -> np.ndarray:
-        return np.concatenate([block.rmatvec(u) for block in self.blocks])
+        parts = [block.rmatvec(u) for block in self.blocks]
+        return np.concatenate(parts if self.kind == "real" else [np.real(part) for part in parts])
 
     def lower_gram(self, single: bool = False) -> np.ndarray:
         first, *rest = (block.lower_gram(single) for block in self.blocks)

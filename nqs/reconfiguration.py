@@ -30,7 +30,7 @@ import numpy as np
 from neural.blas import all_blas_threads, one_blas_thread
 from neural.memory import keep_freed_memory
 from neural.optimizers import Schedule, State
-from nqs.complex_derivatives import as_complex, as_real
+from nqs.complex_derivatives import Holomorphic, as_complex, as_real
 from nqs.linear_solvers import Cholesky, Operator, conjugate_gradients
 from nqs.log_derivatives import Jacobian
 
@@ -172,14 +172,14 @@ class Centred:
 def solver_costs(jacobian: Jacobian, iterations: float) -> dict[str, float]:
     """The multiplications of every method that is possible, as if all were in double precision."""
     n, p = jacobian.shape
-    holomorphic = jacobian.kind == "holomorphic"
-    equations = 4 * (p / 2) ** 3 if holomorphic else p**3
+    holomorphic, pairs = jacobian.kind == "holomorphic", isinstance(jacobian, Holomorphic)
+    equations = 4 * (p / 2) ** 3 if pairs else p**3
     costs = {
         "parameters": (jacobian.metric_cost + equations / 6) * SINGLE,
         "samples": (jacobian.gram_cost + (4 if holomorphic else 1) * n**3 / 6) * SINGLE,
         "iterations": (iterations + 2) * 2 * jacobian.cost,
     }
-    sizes = {"parameters": p**2 / (2 if holomorphic else 1), "samples": n**2 * (2 if holomorphic else 1)}
+    sizes = {"parameters": p**2 / (2 if pairs else 1), "samples": n**2 * (2 if holomorphic else 1)}
     for method, size in sizes.items():
         if size >= LARGEST:
             del costs[method]
@@ -190,7 +190,7 @@ def solver_costs(jacobian: Jacobian, iterations: float) -> dict[str, float]:
 
 def _solve_parameters(centred: Centred, deviations: np.ndarray, shift: float) -> Solution:
     force = centred.rmatvec(deviations) / len(deviations)
-    is_pair = centred.jacobian.kind == "holomorphic"
+    is_pair = isinstance(centred.jacobian, Holomorphic)  # the metric of products of several is one of real parameters
 
     def inverse(single: bool) -> Operator:
         factor = _factorise(centred.jacobian.lower_metric(single), shift)

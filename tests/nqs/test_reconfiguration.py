@@ -1,5 +1,7 @@
 """Stochastic reconfiguration: three ways to one direction, inside a trust region."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,13 @@ import nqs
 from neural.optimizers import ExponentialDecay, State
 from nqs import reconfiguration
 from nqs.complex_derivatives import Holomorphic
+from nqs.energy import local_energies
+from nqs.exact import FullSummation
 from nqs.log_derivatives import Dense, Outer
 from nqs.machine_derivatives import MachineJacobian
 from nqs.reconfiguration import METHODS, Centred, StochasticReconfiguration
 from nqs.vmc import energy_gradient
+from nqs.wavefunctions.wavefunction import jacobian
 from tests.nqs.convergence import assert_second_order
 
 SHAPES = {"more samples": (200, 12), "more parameters": (30, 80), "one parameter": (50, 1)}
@@ -290,3 +295,45 @@ def test_momentum_is_the_regularised_least_squares_of_spring(method):
     optimizer = nqs.StochasticReconfiguration(0.1, shift, momentum=mu, method=method, tolerance=1e-13)
     found = optimizer.direction(Centred(Dense(o)), deviations, shift, last, method)
     np.testing.assert_allclose(found.direction, expected, rtol=1e-9)
+
+
+# Products of real and complex factors
+
+COMPLEX_SUM = nqs.PauliSum([(0.7, "Y0 X1"), (-0.7, "X0 Y1"), (0.3, "Z0 Z2"), (-0.5, "X0"), (0.4, "Y2 Z1")])
+
+
+def product_of(first: type, second: type) -> Any:
+    machine = nqs.SpinRBM(COMPLEX_SUM, 1, dtype=first, seed=1, scale=0.3)
+    return machine * nqs.SpinJastrow(COMPLEX_SUM, dtype=second, seed=2, scale=0.3)
+
+
+@pytest.mark.interpreted
+@pytest.mark.parametrize("types", [(float, complex), (complex, float), (complex, complex)])
+def test_products_of_real_and_complex_factors(types):
+    """The force is half the gradient of the energy, by finite differences; every method solves the same equations."""
+    psi = product_of(*types)
+    whole, theta, step = FullSummation(psi), psi.parameters, 1e-5
+    x, weights = whole.basis.spins, whole.probabilities
+    energies, o = local_energies(COMPLEX_SUM, psi, x), jacobian(psi, psi.rows(x))
+    shifted = [
+        [FullSummation(psi.with_parameters(theta + sign * step * axis)).expectation(COMPLEX_SUM) for sign in (1, -1)]
+        for axis in np.eye(len(theta))
+    ]
+    gradient = np.subtract(*np.transpose(shifted)) / (2 * step)
+    found = 2 * o.rmatvec(weights * (energies - weights @ energies))
+    np.testing.assert_allclose(found, gradient, rtol=0, atol=1e-8)
+    centred, deviations = o.dense() - o.dense().mean(axis=0), energies - energies.mean()
+    metric = np.real(centred.conj().T @ centred) / len(x) + 1e-2 * np.eye(len(theta))
+    direction = np.linalg.solve(metric, np.real(centred.conj().T @ deviations) / len(x))
+    for method in METHODS if types == (complex, complex) else ("auto", "parameters", "iterations"):
+        sr = StochasticReconfiguration(1.0, shift=1e-2, method=method, max_distance=1e9, tolerance=1e-12)
+        after, _, _ = sr.step(theta, o, energies, sr.init(len(theta)))
+        np.testing.assert_allclose(theta - after, direction, rtol=0, atol=1e-10)
+
+
+@pytest.mark.interpreted
+def test_a_product_of_complex_factors_trains():
+    psi = product_of(complex, complex)
+    vmc = nqs.VMC(COMPLEX_SUM, psi, nqs.SpinFlip(), StochasticReconfiguration(), n_samples=256, n_chains=64, threads=1)
+    steps = list(vmc.steps(5))
+    assert steps[-1].energy.mean < steps[0].energy.mean
