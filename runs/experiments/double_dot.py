@@ -15,6 +15,7 @@ class DoubleDotSettings(TrainingSettings):
     omega: float = Field(default=1.0, ge=1e-12, le=1e12, description="frequency of each well")
     n_steps: int = Field(default=600, ge=0, description="optimizer steps")
     n_samples: int = Field(default=4096, ge=1, description="samples for each optimizer step")
+    n_measure: int = Field(default=2**21, ge=1, le=10_000_000_000_000, description="samples of the final measurement")
     shift: float = Field(
         default=1e-5, gt=0, allow_inf_nan=False, description="added to the diagonal of the metric (sr)"
     )
