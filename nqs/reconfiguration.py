@@ -82,9 +82,9 @@ class StochasticReconfiguration:
             raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {self.method!r}")
         for name in ("learning_rate", "shift", "max_distance", "tolerance", "max_iterations"):
             value = getattr(self, name)
-            if not callable(value) and not (isinstance(value, Real) and 0 < value < math.inf):
+            if not callable(value) and not (isinstance(value, Real) and 0 < float(value) < math.inf):
                 raise ValueError(f"expected {name} to be a positive number, got {value!r}")
-        if not (isinstance(self.momentum, Real) and 0 <= self.momentum < 1):
+        if not (isinstance(self.momentum, Real) and 0 <= float(self.momentum) < 1):
             raise ValueError(f"expected momentum to be at least 0 and below 1, got {self.momentum!r}")
 
     def init(self, n_parameters: int) -> State:

@@ -214,7 +214,7 @@ def test_wave_functions_have_no_sums_and_multiples(psi):
 def test_particles_and_spins_have_no_product():
     for left, right in ((nqs.Gaussian(TRAP), EXAMPLES["SpinRBM"]), (EXAMPLES["SpinRBM"], nqs.Gaussian(TRAP))):
         with pytest.raises((TypeError, ValueError), match="expected"):
-            left * right
+            _ = left * right
 
 
 def log_psi_of(connection: Any, psi: Any, x: np.ndarray) -> None:

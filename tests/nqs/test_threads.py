@@ -103,7 +103,7 @@ class Stop(Exception):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_chains_are_whole_after_an_exception(monkeypatch, threads):
     """In the middle of a step: the parameters are those before it, and the chains sample on, all of them."""
-    vmc = trap(TRAP.omega / 2.4, threads=threads)
+    vmc: Any = trap(TRAP.omega / 2.4, threads=threads)
     step_of(vmc)
     before = vmc.psi.parameters
     calls = 0

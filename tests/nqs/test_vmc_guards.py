@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_a_factor_that_is_not_symmetric():
 
 
 def test_steps_that_are_hardly_ever_accepted():
-    vmc = trap(n_burn_in=20)
+    vmc: Any = trap(n_burn_in=20)
     vmc.burn_in()
     vmc.chains.proposal = nqs.RandomWalk(10.0)
     with pytest.warns(nqs.VMCWarning, match=r"step 0: acceptance 0\.0\d is outside 0\.2 to 0\.9"):
@@ -144,7 +145,7 @@ def test_steps_that_are_hardly_ever_accepted():
 
 def warnings_of_frozen_chains(alpha: float) -> list[str]:
     """What is said of steps that are far too short."""
-    vmc = trap(alpha, n_burn_in=20)
+    vmc: Any = trap(alpha, n_burn_in=20)
     vmc.chains.proposal, vmc._ready = nqs.RandomWalk(1e-15), True
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
