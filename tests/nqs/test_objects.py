@@ -227,7 +227,7 @@ def test_a_wave_function_in_a_new_process():
     here, there = context.Pipe()
     process = context.Process(target=log_psi_of, args=(there, psi, x))
     process.start()
-    assert here.poll(60)
+    assert here.poll(240)
     twin, values = here.recv()
     process.join()
     assert twin == psi
