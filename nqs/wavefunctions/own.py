@@ -60,11 +60,18 @@ class Evaluators:
 
     evaluate : (psi, x), where the coordinates may be jets
     by_parameters : (psi, x, first), parameter k having the derivative 1 in the lane first + k
-    on_tape : (psi, x, tape), parameter k being the entry k + 1
+    record : (psi, x, tape, n_parameters) -> the entry of the result, parameter k being the entry k + 1
     """
 
     def __init__(self, evaluate: Any, by_parameters: Any, on_tape: Any) -> None:
-        self.evaluate, self.by_parameters, self.on_tape = evaluate, by_parameters, on_tape
+        self.evaluate, self.by_parameters = evaluate, by_parameters
+
+        @kernel
+        def record(psi, x, tape, n_parameters):
+            start(tape, n_parameters)
+            return entry_of(on_tape(psi, x, tape))
+
+        self.record = record
 
 
 def evaluators(factory: OwnFunction, kinds: tuple[str, ...], part: int | None = None) -> Evaluators:
@@ -110,26 +117,15 @@ def make_tape(f: Evaluators, psi: Any, x: np.ndarray) -> Tape:
     n_entries = 1
     if psi.n_parameters >= TAPE_FROM:
         trial = new_tape(1)
-        _record(f)(psi, x, trial, psi.n_parameters)
+        f.record(psi, x, trial, psi.n_parameters)
         n_entries = SHORTEST_TAPE + 2 * int(trial[0, 0])
     entries = new_tape(n_entries)
     return Tape(entries, entries.view(np.float64), np.empty(n_entries))
 
 
-def _record(f: Evaluators) -> Any:
-    on_tape = f.on_tape
-
-    @kernel
-    def record(psi, x, tape, n_parameters):
-        start(tape, n_parameters)
-        return entry_of(on_tape(psi, x, tape))
-
-    return record
-
-
 def derivative_writer(f: Evaluators) -> Any:
     """A kernel that writes d f / d parameters of x to a row, from a tape or, where that has no room, by jets."""
-    by_parameters, record = f.by_parameters, _record(f)
+    by_parameters, record = f.by_parameters, f.record
 
     @kernel
     def write(psi, x, tape, row):
