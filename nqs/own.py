@@ -7,7 +7,7 @@ of the objects in other processes find the class by the name of the function in 
 
 import inspect
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,16 @@ class OwnFunction:
         return f"<{self.what} {self.__name__}({', '.join(('x', *self.names))})>"
 
 
+def calling(f: Any, head: str, arguments: Iterable[str], names: Mapping[str, Any], element: str = "") -> Any:
+    """The function ``head``, such as "total(system, x)", that returns f(x, arguments...), or an ``element`` of it.
+
+    It is written out, since compiled code cannot take apart a list of arguments; ``names`` are what these mention.
+    """
+    space = {"__name__": __name__, "f": f, **names}
+    exec(f"def {head}:\n    return f({', '.join(['x', *arguments])}){element}", space)
+    return space[head.partition("(")[0]]
+
+
 class Own:
     """Base class of the classes that are made of functions."""
 
@@ -71,11 +81,7 @@ class Own:
     own_kinds: tuple[str, ...]
 
     def __reduce__(self) -> Any:
-        return rebuild, (self.own_function, self._own_base(), self.own_kinds, tuple(self))  # type: ignore[call-overload]
-
-    @classmethod
-    def _own_base(cls) -> type:
-        return cls.__mro__[1]
+        return rebuild, (self.own_function, type(self).__bases__[0], self.own_kinds, tuple(self))  # type: ignore[call-overload]
 
 
 def rebuild(function: OwnFunction, base: type, kinds: tuple[str, ...], leaves: tuple[Any, ...]) -> Any:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from neural.jit.differentiation import with_helpers
-from nqs.own import Own, OwnFunction
+from nqs.own import Own, OwnFunction, calling
+from nqs.systems.harmonic_oscillator import STATISTICS
 from nqs.systems.system import (
     SPINLESS,
     System,
@@ -25,8 +26,6 @@ from nqs.systems.system import (
     external_potential,
     one_for_each_axis,
 )
-
-STATISTICS = ("boson", "fermion")
 
 
 class Potential(OwnFunction):
@@ -53,11 +52,9 @@ class OwnTrap(Own, System):
 
     @classmethod
     def register_own(cls) -> None:
-        names = cls.own_function.names
-        source = f"def total(system, x):\n    return f({', '.join(['x', *(f'system.{name}' for name in names)])})"
-        space = {"__name__": __name__, "f": with_helpers(cls.own_function.function)}
-        exec(source, space)  # compiled code cannot take apart a list of arguments
-        external_potential.register(cls)(space["total"])
+        f, parameters = with_helpers(cls.own_function.function), cls.own_function.names
+        total = calling(f, "total(system, x)", (f"system.{name}" for name in parameters), {})
+        external_potential.register(cls)(total)
 
     @property
     def length(self) -> np.ndarray:

@@ -14,14 +14,14 @@ gradient and Laplacian come from jets of coordinates, log-derivatives from jets 
 whichever is cheaper, all of them correct to rounding.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from neural.jit import copy, kernel
 from neural.jit.differentiation import adjoints, differentiable, entry_of, jets, new_tape, recorded, slope, start
-from nqs.own import OwnFunction
+from nqs.own import OwnFunction, calling
 
 LANES = 4  # coordinates, or parameters, whose derivatives one call gives
 TAPE_FROM = 48  # parameters, from which a tape is cheaper than jets
@@ -75,11 +75,9 @@ class Evaluators:
 
 
 def evaluators(factory: OwnFunction, kinds: tuple[str, ...], part: int | None = None) -> Evaluators:
-    """Compiled when first called; written out, since compiled code cannot take apart a list of arguments.
-
-    ``part`` is 0 or 1 of a function that returns a pair.
-    """
-    names = {"f": differentiable(factory.function), "jets": jets, "recorded": recorded, "LANES": LANES}
+    """Compiled when first called; ``part`` is 0 or 1 of a function that returns a pair."""
+    f = differentiable(factory.function)
+    names = {"jets": jets, "recorded": recorded, "LANES": LANES}
     plain, by_jets, on_tape = [], [], []
     place = "0"
     for name, kind in zip(factory.names, kinds):
@@ -95,13 +93,7 @@ def evaluators(factory: OwnFunction, kinds: tuple[str, ...], part: int | None = 
     element = "" if part is None else f"[{part}]"
     heads = ("evaluate(psi, x)", "by_parameters(psi, x, first)", "on_tape(psi, x, tape)")
     made = zip(heads, (plain, by_jets, on_tape))
-    return Evaluators(*(kernel(_function(head, arguments, element, names)) for head, arguments in made))
-
-
-def _function(head: str, arguments: Sequence[str], element: str, names: dict[str, Any]) -> Any:
-    space = {"__name__": __name__, **names}
-    exec(f"def {head}:\n    return f({', '.join(['x', *arguments])}){element}", space)
-    return space[head.partition("(")[0]]
+    return Evaluators(*(kernel(calling(f, head, arguments, names, element)) for head, arguments in made))
 
 
 class Tape(NamedTuple):
