@@ -14,7 +14,7 @@ floats
 
 ``jets(array, first, lanes, order)`` and ``recorded(array, first, tape)`` stand for an array of such numbers. A
 function that is differentiated may use + - * / and ** of numbers, comparisons, ``abs``, ``min`` and ``max`` of two,
-the functions of RULES from ``math`` or ``numpy``, elements and rows of its arrays, ``len``, ``.shape``, ``.size``,
+the functions of ``neural.jit.rules``, elements and rows of its arrays, ``len``, ``.shape``, ``.size``,
 loops, branches, and other functions of this kind. A branch is followed as the values say; its edge has no derivative.
 
 Source: A. Griewank and A. Walther, Evaluating Derivatives, 2nd ed. (SIAM 2008), chapters 3, 4 and 13.
@@ -36,8 +36,7 @@ from neural.jit import numbers
 from neural.jit.compile import COMPILED, FAST_MATH, OPTIONS, kernel
 from neural.jit.numbers import Inputs, Jet, Number, Recorded
 from neural.jit.plain_numbers import PlainInputs, PlainJet, PlainNumber, PlainRecorded, lifted
-
-Rule = Callable[[float], tuple[float, float, float]]
+from neural.jit.rules import RULES, Rule, log_cosh, reciprocal_rule, softplus
 
 
 def jets(array: np.ndarray, first: int, lanes: int, order: int) -> Any:
@@ -103,153 +102,6 @@ def adjoints(tape, partials, result, n_inputs, out):
         out[tape[k, 2]] += adjoint * partials[k, 0]
         out[tape[k, 3]] += adjoint * partials[k, 1]
     return True
-
-
-@kernel
-def _exp(v):
-    e = math.exp(v)
-    return e, e, e
-
-
-@kernel
-def _expm1(v):
-    e = math.exp(v)
-    return math.expm1(v), e, e
-
-
-@kernel
-def _log(v):
-    r = 1.0 / v
-    return math.log(v), r, -r * r
-
-
-@kernel
-def _log1p(v):
-    r = 1.0 / (1.0 + v)
-    return math.log1p(v), r, -r * r
-
-
-@kernel
-def _sqrt(v):
-    s = math.sqrt(v)
-    return s, 0.5 / s, -0.25 / (s * v)
-
-
-@kernel
-def _sin(v):
-    s = math.sin(v)
-    return s, math.cos(v), -s
-
-
-@kernel
-def _cos(v):
-    c = math.cos(v)
-    return c, -math.sin(v), -c
-
-
-@kernel
-def _tan(v):
-    t = math.tan(v)
-    first = 1.0 + t * t
-    return t, first, 2.0 * t * first
-
-
-@kernel
-def _arctan(v):
-    r = 1.0 / (1.0 + v * v)
-    return math.atan(v), r, -2.0 * v * r * r
-
-
-@kernel
-def _sinh(v):
-    s = math.sinh(v)
-    return s, math.cosh(v), s
-
-
-@kernel
-def _cosh(v):
-    c = math.cosh(v)
-    return c, math.sinh(v), c
-
-
-@kernel
-def _tanh(v):
-    t = math.tanh(v)
-    first = 1.0 - t * t
-    return t, first, -2.0 * t * first
-
-
-@kernel
-def _erf(v):
-    first = 2.0 / math.sqrt(math.pi) * math.exp(-v * v)
-    return math.erf(v), first, -2.0 * v * first
-
-
-@kernel
-def _absolute(v):
-    return abs(v), np.sign(v), 0.0
-
-
-@kernel
-def _reciprocal(v):
-    r = 1.0 / v
-    return r, -r * r, 2.0 * r * r * r
-
-
-@kernel
-def _log_cosh(v):
-    t = math.tanh(v)
-    return abs(v) + math.log1p(math.exp(-2.0 * abs(v))) - math.log(2.0), t, 1.0 - t * t
-
-
-@kernel
-def _softplus(v):
-    e = math.exp(-abs(v))
-    larger = 1.0 / (1.0 + e)
-    return max(v, 0.0) + math.log1p(e), larger if v > 0.0 else e * larger, e * larger * larger
-
-
-def log_cosh(x: Any) -> Any:
-    """log cosh x, which does not overflow."""
-    return _log_cosh(x)[0]
-
-
-def softplus(x: Any) -> Any:
-    """log(1 + exp x), which does not overflow."""
-    return _softplus(x)[0]
-
-
-RULES: dict[Any, Rule] = {
-    math.exp: _exp,
-    np.exp: _exp,
-    math.expm1: _expm1,
-    np.expm1: _expm1,
-    math.log: _log,
-    np.log: _log,
-    math.log1p: _log1p,
-    np.log1p: _log1p,
-    math.sqrt: _sqrt,
-    np.sqrt: _sqrt,
-    math.sin: _sin,
-    np.sin: _sin,
-    math.cos: _cos,
-    np.cos: _cos,
-    math.tan: _tan,
-    np.tan: _tan,
-    math.atan: _arctan,
-    np.arctan: _arctan,
-    math.sinh: _sinh,
-    np.sinh: _sinh,
-    math.cosh: _cosh,
-    np.cosh: _cosh,
-    math.tanh: _tanh,
-    np.tanh: _tanh,
-    math.erf: _erf,
-    abs: _absolute,
-    np.abs: _absolute,
-    log_cosh: _log_cosh,
-    softplus: _softplus,
-}  # f, f' and f'' of the functions that may be used
 
 
 def _plain(function: Any, rule: Rule) -> Any:
@@ -365,7 +217,7 @@ def _implement_operators() -> None:
 
     @kernel
     def reciprocal(x):
-        f, first, second = _reciprocal(numbers.value_of(x))
+        f, first, second = reciprocal_rule(numbers.value_of(x))
         return numbers.chain(x, f, first, second)
 
     arithmetic = {

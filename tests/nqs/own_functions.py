@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import nqs
-from neural.jit.differentiation import softplus
+from neural.jit.rules import softplus
 
 OMEGA = 1.3
 
